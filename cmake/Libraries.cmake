@@ -80,12 +80,14 @@ function(bevel_libraries)
   bevel_library(event_core EXPORT core OBJECTS ${core})
   if(extra)
     bevel_library(event_extra EXPORT extra OBJECTS ${extra} NEEDS event_core)
-    # Programs look for libevent_core behind libevent_extra, used or not.
+    # Programs expect libevent_core behind libevent_extra, used or not; what follows it only when used.
     target_link_options(event_extra_shared PRIVATE LINKER:--no-as-needed)
+    target_link_libraries(event_extra_shared PRIVATE -Wl,--as-needed)
   endif()
   if(openssl)
     bevel_library(event_openssl EXPORT openssl OBJECTS ${openssl} NEEDS event_core)
-    target_link_libraries(event_openssl_shared PRIVATE OpenSSL::SSL OpenSSL::Crypto)
+    # Who links our shared library needs no development files of OpenSSL.
+    target_link_libraries(event_openssl_shared PRIVATE $<BUILD_INTERFACE:OpenSSL::SSL>)
     target_link_libraries(event_openssl_static PUBLIC OpenSSL::SSL OpenSSL::Crypto)
   endif()
   if(pthreads)
