@@ -1,0 +1,21 @@
+// Messages to the program: event_set_log_callback() or standard error. Never logs from a signal handler.
+#pragma once
+
+#include <event2/event.h>
+
+namespace ev {
+
+void set_log_callback(event_log_cb callback) noexcept;      // null: standard error
+void set_fatal_callback(event_fatal_cb callback) noexcept;  // null: exit or abort
+void set_debug_logging(ev_uint32_t which) noexcept;
+bool debug_logging() noexcept;
+
+__attribute__((format(printf, 1, 2))) void log_debug(const char* format, ...) noexcept;
+__attribute__((format(printf, 1, 2))) void log_message(const char* format, ...) noexcept;
+__attribute__((format(printf, 1, 2))) void log_warn(const char* format, ...) noexcept;
+// Adds ": " and the text of `error` (an errno value).
+__attribute__((format(printf, 2, 3))) void log_errno(int error, const char* format, ...) noexcept;
+// A broken rule of the caller or of ours that cannot be survived: logs, calls the fatal callback, aborts.
+[[noreturn]] __attribute__((format(printf, 1, 2))) void log_fatal(const char* format, ...) noexcept;
+
+}  // namespace ev
