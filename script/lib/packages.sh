@@ -1,0 +1,43 @@
+# What the scripts need, as Debian 12 names it. docs/dependencies.md says why.
+
+packages_build=(cmake g++ gcc libc6-dev libssl-dev make ninja-build pkg-config)
+packages_test=(libevent-dev libgtest-dev openssl python3 util-linux)
+packages_format=(clang-format)
+packages_check=(binutils clang python3)
+packages_bench=(libbenchmark-dev libevent-dev python3)
+packages_fuzz=(clang libclang-rt-14-dev)
+
+# need PACKAGE...: installs those that are missing. Says nothing when none is.
+need() {
+  local installed missing=() package log
+  if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    say "not a Debian system: expecting the likes of $*"
+    return
+  fi
+  installed=" $(dpkg-query --show --showformat '${Package}:${db:Status-Status} ' "$@" 2>/dev/null || true)"
+  for package in "$@"; do
+    [[ $installed == *" $package:installed "* ]] || missing+=("$package")
+  done
+  ((${#missing[@]})) || return 0
+
+  say "installing ${missing[*]}"
+  log=$(mktemp)
+  # A stale list is no reason to give up: the packages may be known already.
+  as_root apt-get update -q >"$log" 2>&1 || true
+  if ! as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -q --no-install-recommends "${missing[@]}" >>"$log" 2>&1; then
+    tail -n 30 "$log" >&2
+    die "could not install ${missing[*]} (whole log: $log)"
+  fi
+  rm -f "$log"
+}
+
+as_root() {
+  if ((EUID == 0)); then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    die "run this as root, or install sudo"
+  fi
+}
