@@ -1,0 +1,1 @@
+"""What every suite needs: processes on fixed processors, alternating rounds, tables."""

@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Runs the benchmarks against the system's libevent, this library and raw peers, and prints tables.
+
+The programs must have been built (CMake option BEVEL_BUILD_BENCH); script/bench does both."""
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+
+from harness import machine
+from harness.processes import CPUS, raise_descriptor_limit
+from harness.settings import OURS, STOCK, Settings
+from suites import accept, echo, memory, micro, timeouts, tls
+
+SUITES = {
+    "echo": echo.run,
+    "timeouts": timeouts.run,
+    "accept": accept.run,
+    "memory": memory.run,
+    "tls": tls.run,
+    "buffer": partial(micro.run, topic="buffer"),
+    "timers": partial(micro.run, topic="timers"),
+    "loop": partial(micro.run, topic="loop"),
+    "pair": partial(micro.run, topic="pair"),
+    "filter": partial(micro.run, topic="filter"),
+}
+MICRO = ("buffer", "timers", "loop", "pair", "filter")
+RESULTS = Path(__file__).parent / "results.md"
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("suites", nargs="*", default=["all"], metavar="suite",
+                        help=f"{', '.join(SUITES)}, micro (the last five) or all")
+    parser.add_argument("--build", type=Path, required=True, help="the build directory")
+    parser.add_argument("--quick", action="store_true", help="short runs: rough numbers in minutes")
+    parser.add_argument("--rounds", type=int, help="rounds per case (default 5, quick: 1)")
+    parser.add_argument("--write", action="store_true", help=f"write the tables to {RESULTS.name}")
+    arguments = parser.parse_args()
+    unknown = set(arguments.suites) - set(SUITES) - {"micro", "all"}
+    if unknown:
+        parser.error(f"no such suite: {', '.join(sorted(unknown))}")
+    return arguments
+
+
+def chosen_suites(names: list[str]) -> list[str]:
+    wanted = set(names)
+    if "all" in wanted:
+        return list(SUITES)
+    if "micro" in wanted:
+        wanted.update(MICRO)
+    return [name for name in SUITES if name in wanted]
+
+
+def check_libraries(settings: Settings) -> None:
+    """A comparison of a library with itself is the one mistake that no number would show."""
+    for library, program in settings.builds_of("echo_server").items():
+        for path in machine.libraries(program):
+            if path.is_relative_to(settings.build.resolve()) != (library == OURS):
+                sys.exit(f"{program.name} loads {path}")
+    if STOCK not in settings.builds_of("echo_server"):
+        print("The system's libevent is missing (Debian: libevent-dev).", file=sys.stderr)
+
+
+def heading(settings: Settings) -> str:
+    facts = "\n".join(f"- {name}: {value}" for name, value in machine.describe(settings).items())
+    pinning = "server and load on a processor each" if len(CPUS) > 1 else "a single processor"
+    return f"""# Benchmark results
+
+{facts}
+- method: {settings.rounds} rounds in the order A B C C B A, {pinning}; medians. "x better" is the median of the
+  ratios to the baseline (the first column unless said otherwise) within a round, with the smallest and largest: above 1 is better.
+"""
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    rounds = arguments.rounds or (1 if arguments.quick else 5)
+    settings = Settings(arguments.build, rounds, arguments.quick)
+    raise_descriptor_limit()
+    check_libraries(settings)
+    report = [heading(settings)]
+    print(report[0], flush=True)
+    for name in chosen_suites(arguments.suites):
+        for table in SUITES[name](settings):
+            print(table, flush=True)
+            report.append(table)
+    if arguments.write:
+        RESULTS.write_text("\n".join(report))
+
+
+if __name__ == "__main__":
+    main()
