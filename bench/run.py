@@ -11,7 +11,7 @@ from pathlib import Path
 from harness import machine
 from harness.processes import CPUS, raise_descriptor_limit
 from harness.settings import OURS, STOCK, Settings
-from suites import accept, echo, memory, micro, timeouts, tls
+from suites import accept, echo, limits, memory, micro, timeouts, tls
 
 SUITES = {
     "echo": echo.run,
@@ -19,6 +19,7 @@ SUITES = {
     "accept": accept.run,
     "memory": memory.run,
     "tls": tls.run,
+    "limits": limits.run,
     "buffer": partial(micro.run, topic="buffer"),
     "timers": partial(micro.run, topic="timers"),
     "loop": partial(micro.run, topic="loop"),
@@ -27,6 +28,7 @@ SUITES = {
 }
 MICRO = ("buffer", "timers", "loop", "pair", "filter")
 RESULTS = Path(__file__).parent / "results.md"
+PLOTS = Path(__file__).parent / "plots"
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -36,7 +38,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--build", type=Path, required=True, help="the build directory")
     parser.add_argument("--quick", action="store_true", help="short runs: rough numbers in minutes")
     parser.add_argument("--rounds", type=int, help="rounds per case (default 5, quick: 1)")
-    parser.add_argument("--write", action="store_true", help=f"write the tables to {RESULTS.name}")
+    parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name} and {PLOTS.name}/")
     arguments = parser.parse_args()
     unknown = set(arguments.suites) - set(SUITES) - {"micro", "all"}
     if unknown:
@@ -77,7 +79,8 @@ def heading(settings: Settings) -> str:
 def main() -> None:
     arguments = parse_arguments()
     rounds = arguments.rounds or (1 if arguments.quick else 5)
-    settings = Settings(arguments.build, rounds, arguments.quick)
+    settings = Settings(arguments.build, rounds, arguments.quick,
+                        PLOTS if arguments.write else None)
     raise_descriptor_limit()
     check_libraries(settings)
     report = [heading(settings)]

@@ -81,20 +81,38 @@ class Server:
         return self
 
     def __exit__(self, failure, *_) -> None:
+        if self._process.returncode is not None:
+            return
         self._process.send_signal(signal.SIGTERM)
+        output = self._finish(STOP_SECONDS)
+        if failure is None:
+            self._check_closed(output)
+
+    def report(self) -> dict:
+        """Waits for the end of a server that measures itself, and returns what it printed."""
+        output = self._finish(RUN_SECONDS)
+        if not output:
+            raise BenchmarkError(f"{self._name} ended with {self._process.returncode}")
+        return json.loads(output)
+
+    def _finish(self, patience: float) -> str:
         try:
-            output, _ = self._process.communicate(timeout=STOP_SECONDS)
+            return self._process.communicate(timeout=patience)[0]
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.communicate()
-            output = ""
-        if failure is None:
-            self._check_closed(output)
+            raise BenchmarkError(f"{self._name} did not end") from None
 
     def _check_closed(self, output: str) -> None:
         """The echo servers say how many connections they still hold. There must be none."""
         if output and json.loads(output)["open"] != 0:
             raise BenchmarkError(f"{self._name} kept connections open: {output.strip()}")
+
+
+def start_load(settings: Settings, client: str, **options: object) -> subprocess.Popen:
+    """A client that ends by itself when its server does."""
+    return subprocess.Popen(_command(settings.program(client), options), env=clean_environment(),
+                            preexec_fn=_pin_to(LOAD_CPU))
 
 
 def load(settings: Settings, client: str, server: Server, **options: object) -> dict[str, float]:

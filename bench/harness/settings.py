@@ -17,6 +17,7 @@ class Settings:
     build: Path  # where CMake put the programs
     rounds: int
     quick: bool
+    plots: Path | None = None  # where pictures go, if anywhere
 
     @property
     def warm_up(self) -> float:

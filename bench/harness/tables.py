@@ -51,6 +51,27 @@ def render(heading: str, unit: str, rows: list[Row]) -> str:
     header = [unit] + contenders + [f"{name}: x better" for name in compared]
     body = [[row.title] + [row.value(name) for name in contenders]
             + [row.gain(name) for name in compared] for row in rows]
+    return _section(heading, header, body)
+
+
+def render_side_by_side(heading: str, unit: str, metrics: dict[str, tuple[str, int]],
+                        results: list[Samples]) -> str:
+    """A section with one column per metric, given as its title and number of decimals. A cell holds the
+    medians of all contenders."""
+    contenders = list(dict.fromkeys(name for samples in results for name in samples.by_contender))
+    header = [f"{unit} ({' / '.join(contenders)})"] + [title for title, _ in metrics.values()]
+    body = [[samples.title] + [_medians(samples, metric, decimals)
+                               for metric, (_, decimals) in metrics.items()]
+            for samples in results]
+    return _section(heading, header, body)
+
+
+def _medians(samples: Samples, metric: str, decimals: int) -> str:
+    values = (samples.median(name, metric) for name in samples.by_contender)
+    return " / ".join(f"{value:,.{decimals}f}" for value in values if value is not None)
+
+
+def _section(heading: str, header: list[str], body: list[list[str]]) -> str:
     widths = [max(len(line[i]) for line in [header] + body) for i in range(len(header))]
     lines = [_line(header, widths), "|" + "|".join("-" * (width + 2) for width in widths) + "|"]
     lines += [_line(cells, widths) for cells in body]

@@ -19,7 +19,7 @@ struct pair {
   struct bufferevent* stream;
 };
 
-static void fail(const char* what) {
+_Noreturn static void fail(const char* what) {
   perror(what);
   exit(1);
 }

@@ -1,0 +1,196 @@
+// Question: how exactly, how evenly and at what cost do rate limits let bytes through? Reads from
+// streams that always have more to read, under one group limit or under a limit each.
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+#include <sys/socket.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <numeric>
+#include <vector>
+
+#include "common/abstract_socket.h"
+#include "common/options.h"
+
+namespace {
+
+using Counts = std::vector<double>;
+
+constexpr double short_window = 0.01;
+constexpr double long_window = 1;
+
+double seconds_of(clockid_t clock) {
+  timespec now;
+  clock_gettime(clock, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+// Jain's index: 1 when all shares are equal, 1/n when one has everything.
+double fairness(const Counts& shares) {
+  const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
+  const double squares = std::inner_product(shares.begin(), shares.end(), shares.begin(), 0.0);
+  return squares > 0 ? sum * sum / (static_cast<double>(shares.size()) * squares) : 0;
+}
+
+// What arrived when: the sum in short windows, each member's bytes in long ones.
+class Record {
+ public:
+  Record(std::size_t members, double seconds)
+      : sums_(static_cast<std::size_t>(seconds / short_window + 0.5)),
+        by_second_(static_cast<std::size_t>(seconds / long_window), Counts(members)),
+        totals_(members) {}
+
+  void start() {
+    started_ = seconds_of(CLOCK_MONOTONIC);
+    cpu_ = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+  }
+  void finish() {
+    elapsed_ = seconds_of(CLOCK_MONOTONIC) - started_;
+    cpu_ = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu_;
+    started_ = 0;
+  }
+
+  void add(std::size_t member, std::size_t bytes) {
+    if (started_ == 0) return;
+    const double when = seconds_of(CLOCK_MONOTONIC) - started_;
+    const auto count = static_cast<double>(bytes);
+    const auto short_index = static_cast<std::size_t>(when / short_window);
+    const auto long_index = static_cast<std::size_t>(when / long_window);
+    totals_[member] += count;
+    if (short_index < sums_.size()) sums_[short_index] += count;
+    if (long_index < by_second_.size()) by_second_[long_index][member] += count;
+  }
+
+  void print(double configured) const {
+    const double bytes = std::accumulate(totals_.begin(), totals_.end(), 0.0);
+    std::printf("{\"delivered\": %.5f, \"cpu_us_per_mb\": %.3f, \"cpu_share\": %.5f, ",
+                bytes / elapsed_ / configured, cpu_ * 1e12 / bytes, cpu_ / elapsed_);
+    std::printf("\"fairness\": %.6f, \"fairness_by_second\": [", fairness(totals_));
+    for (std::size_t i = 0; i < by_second_.size(); ++i) {
+      std::printf("%s%.6f", i ? ", " : "", fairness(by_second_[i]));
+    }
+    std::printf("], \"windows\": [");
+    for (std::size_t i = 0; i < sums_.size(); ++i) std::printf("%s%.0f", i ? ", " : "", sums_[i]);
+    std::printf("]}\n");
+  }
+
+ private:
+  Counts sums_;
+  std::vector<Counts> by_second_;
+  Counts totals_;
+  double started_ = 0;
+  double elapsed_ = 0;
+  double cpu_ = 0;
+};
+
+struct Limits {
+  bool one_group;
+  std::size_t per_tick;  // of the group, or of each member
+  timeval tick;
+};
+
+class Reader {
+ public:
+  Reader(std::size_t members, const Limits& limits, double warm_up, double seconds)
+      : limits_(limits),
+        config_(ev_token_bucket_cfg_new(limits.per_tick, limits.per_tick, EV_RATE_LIMIT_MAX,
+                                        EV_RATE_LIMIT_MAX, &limits.tick)),
+        members_(members),
+        warm_up_(warm_up),
+        seconds_(seconds),
+        record_(members, seconds) {
+    if (limits_.one_group) group_ = bufferevent_rate_limit_group_new(base_, config_);
+    listener_ =
+        evconnlistener_new(base_, on_connection, this, 0, 0, bench::listen_abstract_and_announce());
+  }
+
+  void run() {
+    event_base_dispatch(base_);
+    const double rate = static_cast<double>(limits_.per_tick) * 1e6 /
+                        (static_cast<double>(limits_.tick.tv_sec) * 1e6 +
+                         static_cast<double>(limits_.tick.tv_usec));
+    record_.print(limits_.one_group ? rate : rate * static_cast<double>(members_.size()));
+  }
+
+ private:
+  struct Member {
+    Reader* reader;
+    std::size_t index;
+  };
+
+  static void on_connection(evconnlistener*, evutil_socket_t fd, sockaddr*, int, void* arg) {
+    static_cast<Reader*>(arg)->add_member(fd);
+  }
+
+  void add_member(evutil_socket_t fd) {
+    if (joined_ == members_.size()) std::abort();
+    Member& member = members_[joined_];
+    member = {this, joined_++};
+    bufferevent* stream = bufferevent_socket_new(base_, fd, BEV_OPT_CLOSE_ON_FREE);
+    bufferevent_setcb(stream, on_read, nullptr, nullptr, &member);
+    if (limits_.one_group) {
+      bufferevent_add_to_rate_limit_group(stream, group_);
+    } else {
+      bufferevent_set_rate_limit(stream, config_);
+    }
+    bufferevent_enable(stream, EV_READ);
+    if (joined_ == members_.size()) after(warm_up_, on_warm);
+  }
+
+  static void on_read(bufferevent* stream, void* arg) {
+    const Member& member = *static_cast<Member*>(arg);
+    evbuffer* input = bufferevent_get_input(stream);
+    const std::size_t size = evbuffer_get_length(input);
+    evbuffer_drain(input, size);
+    member.reader->record_.add(member.index, size);
+  }
+
+  void after(double seconds, event_callback_fn callback) {
+    const timeval delay{.tv_sec = static_cast<time_t>(seconds),
+                        .tv_usec = static_cast<suseconds_t>(seconds * 1e6) % 1000000};
+    event_base_once(base_, -1, EV_TIMEOUT, callback, this, &delay);
+  }
+
+  static void on_warm(evutil_socket_t, short, void* arg) {
+    auto& self = *static_cast<Reader*>(arg);
+    self.record_.start();
+    self.after(self.seconds_, on_end);
+  }
+
+  static void on_end(evutil_socket_t, short, void* arg) {
+    auto& self = *static_cast<Reader*>(arg);
+    self.record_.finish();
+    event_base_loopbreak(self.base_);
+  }
+
+  event_base* base_ = event_base_new();
+  Limits limits_;
+  ev_token_bucket_cfg* config_;
+  bufferevent_rate_limit_group* group_ = nullptr;
+  evconnlistener* listener_ = nullptr;
+  std::vector<Member> members_;
+  std::size_t joined_ = 0;
+  double warm_up_;
+  double seconds_;
+  Record record_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const bench::Options options(argc, argv);
+  const auto milliseconds = options.integer<long>("tick", 100);
+  const double rate = options.number("rate", 1e6);
+  const Limits limits{
+      .one_group = options.text("limit", "own") == "group",
+      .per_tick = static_cast<std::size_t>(rate * static_cast<double>(milliseconds) / 1000),
+      .tick = {.tv_sec = milliseconds / 1000, .tv_usec = milliseconds % 1000 * 1000}};
+  Reader(options.integer<std::size_t>("members", 1), limits, options.number("warmup", 0.5),
+         options.number("seconds", 5))
+      .run();
+  return 0;
+}
