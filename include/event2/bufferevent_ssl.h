@@ -1,6 +1,23 @@
 #ifndef EVENT2_BUFFEREVENT_SSL_H_INCLUDED_
 #define EVENT2_BUFFEREVENT_SSL_H_INCLUDED_
 
+/**
+ * @file event2/bufferevent_ssl.h
+ *
+ * Bufferevents that speak TLS by means of OpenSSL. Programs link with -levent_openssl too.
+ *
+ * The program makes and configures the SSL object (certificates, verification, host name) and hands
+ * it over. The handshake begins by itself; when it is complete the event callback is told
+ * BEV_EVENT_CONNECTED. Input and output are plain text.
+ *
+ * The SSL object is used inside the loop and inside the functions of the bufferevent, under its
+ * lock. A program that uses it elsewhere must hold the lock, by bufferevent_lock().
+ *
+ * Freeing a bufferevent sends no close_notify, so the peer sees a connection that was cut off. A
+ * program that wants to end it properly calls SSL_shutdown() on bufferevent_openssl_get_ssl()
+ * first.
+ */
+
 #include <event2/bufferevent.h>
 #include <event2/event-config.h>
 #include <event2/util.h>
@@ -10,52 +27,85 @@
 extern "C" {
 #endif
 
+/** OpenSSL's SSL. */
 struct ssl_st;
 
+/** Where a new bufferevent begins. */
 enum bufferevent_ssl_state {
-  BUFFEREVENT_SSL_OPEN = 0,
-  BUFFEREVENT_SSL_CONNECTING = 1,
-  BUFFEREVENT_SSL_ACCEPTING = 2
+  BUFFEREVENT_SSL_OPEN = 0,       /**< the handshake was already done by the program */
+  BUFFEREVENT_SSL_CONNECTING = 1, /**< with the handshake, as the client */
+  BUFFEREVENT_SSL_ACCEPTING = 2   /**< with the handshake, as the server */
 };
 
+/**
+ * Make a TLS stream over a socket. If that fails, the socket and the SSL object stay the caller's.
+ *
+ * @param fd a non-blocking socket; -1 for the one that the SSL object has, or one that is set by
+ *   bufferevent_setfd() or bufferevent_socket_connect() later
+ * @param ssl freed with the bufferevent if BEV_OPT_CLOSE_ON_FREE is set, like the socket
+ * @param options a combination of enum bufferevent_options
+ */
+EVENT2_EXPORT_SYMBOL struct bufferevent* bufferevent_openssl_socket_new(
+    struct event_base* base, evutil_socket_t fd, struct ssl_st* ssl,
+    enum bufferevent_ssl_state state, int options);
+
+/**
+ * Make a TLS stream over another bufferevent, whose callbacks the program must not change.
+ *
+ * @param base that of the other bufferevent
+ * @param underlying freed with the new one if BEV_OPT_CLOSE_ON_FREE is set, like the SSL object
+ */
+EVENT2_EXPORT_SYMBOL struct bufferevent* bufferevent_openssl_filter_new(
+    struct event_base* base, struct bufferevent* underlying, struct ssl_st* ssl,
+    enum bufferevent_ssl_state state, int options);
+
+/** The SSL object of a TLS stream, which stays its; NULL for other kinds. */
+EVENT2_EXPORT_SYMBOL struct ssl_st* bufferevent_openssl_get_ssl(struct bufferevent* bev);
+
+/**
+ * Take the first error of OpenSSL that has happened on a TLS stream and was not taken yet, in
+ * the form of ERR_get_error(); the next call takes the next one.
+ *
+ * @return 0 if there is none, and for other kinds
+ */
+EVENT2_EXPORT_SYMBOL unsigned long bufferevent_get_openssl_error(struct bufferevent* bev);
+
+/**
+ * Begin a new handshake on an open connection; BEV_EVENT_CONNECTED tells when it is complete.
+ *
+ * @return -1 for other kinds, and with TLS 1.3, which has no such thing
+ */
+EVENT2_EXPORT_SYMBOL int bufferevent_ssl_renegotiate(struct bufferevent* bev);
+
+/** @name Flags of a TLS stream. All are off at first. */
+/**@{*/
+/** Report a connection that ends without close_notify as BEV_EVENT_EOF, not as BEV_EVENT_ERROR. */
 #define BUFFEREVENT_SSL_DIRTY_SHUTDOWN 1
+/** Put pieces of the output together into as few records as possible. */
 #define BUFFEREVENT_SSL_BATCH_WRITE 2
 
-EVENT2_EXPORT_SYMBOL
-struct bufferevent* bufferevent_openssl_filter_new(struct event_base* base,
-                                                   struct bufferevent* underlying,
-                                                   struct ssl_st* ssl,
-                                                   enum bufferevent_ssl_state state, int options);
+/** The flags in force; EV_UINT64_MAX for other kinds. */
+EVENT2_EXPORT_SYMBOL ev_uint64_t bufferevent_ssl_get_flags(struct bufferevent* bev);
 
-EVENT2_EXPORT_SYMBOL
-struct bufferevent* bufferevent_openssl_socket_new(struct event_base* base, evutil_socket_t fd,
-                                                   struct ssl_st* ssl,
-                                                   enum bufferevent_ssl_state state, int options);
+/**
+ * Set flags besides those in force.
+ *
+ * @return the flags before; EV_UINT64_MAX for other kinds, or if none of the flags is known
+ */
+EVENT2_EXPORT_SYMBOL ev_uint64_t bufferevent_ssl_set_flags(struct bufferevent* bev,
+                                                           ev_uint64_t flags);
 
-EVENT2_EXPORT_SYMBOL
-int bufferevent_openssl_get_allow_dirty_shutdown(struct bufferevent* bev);
+/** Clear flags. @return as bufferevent_ssl_set_flags() */
+EVENT2_EXPORT_SYMBOL ev_uint64_t bufferevent_ssl_clear_flags(struct bufferevent* bev,
+                                                             ev_uint64_t flags);
 
-EVENT2_EXPORT_SYMBOL
-void bufferevent_openssl_set_allow_dirty_shutdown(struct bufferevent* bev,
-                                                  int allow_dirty_shutdown);
+/** Whether BUFFEREVENT_SSL_DIRTY_SHUTDOWN is set: 0 or 1, -1 for other kinds. */
+EVENT2_EXPORT_SYMBOL int bufferevent_openssl_get_allow_dirty_shutdown(struct bufferevent* bev);
 
-EVENT2_EXPORT_SYMBOL
-ev_uint64_t bufferevent_ssl_get_flags(struct bufferevent* bev);
-
-EVENT2_EXPORT_SYMBOL
-ev_uint64_t bufferevent_ssl_set_flags(struct bufferevent* bev, ev_uint64_t flags);
-
-EVENT2_EXPORT_SYMBOL
-ev_uint64_t bufferevent_ssl_clear_flags(struct bufferevent* bev, ev_uint64_t flags);
-
-EVENT2_EXPORT_SYMBOL
-struct ssl_st* bufferevent_openssl_get_ssl(struct bufferevent* bev);
-
-EVENT2_EXPORT_SYMBOL
-int bufferevent_ssl_renegotiate(struct bufferevent* bev);
-
-EVENT2_EXPORT_SYMBOL
-unsigned long bufferevent_get_openssl_error(struct bufferevent* bev);
+/** Set (nonzero) or clear BUFFEREVENT_SSL_DIRTY_SHUTDOWN. Other kinds are ignored. */
+EVENT2_EXPORT_SYMBOL void bufferevent_openssl_set_allow_dirty_shutdown(struct bufferevent* bev,
+                                                                       int allow_dirty_shutdown);
+/**@}*/
 
 #ifdef __cplusplus
 }

@@ -4,28 +4,31 @@
 /**
  * @file event2/keyvalq_struct.h
  *
- * A list of key/value pairs of strings. The members are named as the TAILQ macros of
- * <sys/queue.h> expect them, so a program may use those macros on the list; the header itself
- * neither needs nor defines them.
+ * A list of pairs of strings, as HTTP headers are. The members have the names that the TAILQ macros
+ * of <sys/queue.h> expect, so a program may use those macros on the list; the header itself neither
+ * needs nor defines them.
  */
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+/** One pair. */
 struct evkeyval {
+  /** The link to the neighbours. */
   struct {
     struct evkeyval* tqe_next;
     struct evkeyval** tqe_prev;
   } next;
 
-  char* key;
-  char* value;
+  char* key;   /**< zero-terminated */
+  char* value; /**< zero-terminated */
 };
 
+/** The list. */
 struct evkeyvalq {
-  struct evkeyval* tqh_first;
-  struct evkeyval** tqh_last;
+  struct evkeyval* tqh_first; /**< NULL if the list is empty */
+  struct evkeyval** tqh_last; /**< where the next pair is linked in */
 };
 
 #ifdef __cplusplus
