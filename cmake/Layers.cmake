@@ -11,8 +11,7 @@ endfunction()
 
 function(bevel_lto target)
   if(BEVEL_LTO_WORKS)
-    set_target_properties(${target} PROPERTIES
-      INTERPROCEDURAL_OPTIMIZATION_RELEASE ON INTERPROCEDURAL_OPTIMIZATION_RELWITHDEBINFO ON)
+    set_target_properties(${target} PROPERTIES INTERPROCEDURAL_OPTIMIZATION ON)
   endif()
 endfunction()
 

@@ -62,10 +62,11 @@ if(BEVEL_SANITIZE)
   add_link_options(-fsanitize=${BEVEL_SANITIZE})
 endif()
 
-# The archives must serve linkers that know nothing of LTO, so every object carries machine code as well. Only
-# GCC can write both into one file.
+# GCC alone: it can write machine code beside the intermediate code, from which the tests are linked, and turn the
+# optimized whole into one ordinary object for the archives.
 set(BEVEL_LTO_WORKS OFF)
-if(BEVEL_LTO AND NOT BEVEL_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+if(BEVEL_LTO AND CMAKE_BUILD_TYPE MATCHES "^(Release|RelWithDebInfo)$" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU"
+   AND NOT BEVEL_SANITIZE)
   include(CheckIPOSupported)
   check_ipo_supported(RESULT BEVEL_LTO_WORKS LANGUAGES CXX)
   set(CMAKE_CXX_COMPILE_OPTIONS_IPO -flto=auto -ffat-lto-objects)

@@ -14,7 +14,8 @@ int main(void) {
   struct evbuffer* buffer = evbuffer_new();
   const struct timeval at_once = {0, 0};
   char text[5];
-  if (!base || !buffer || event_base_once(base, -1, EV_TIMEOUT, on_timer, buffer, &at_once)) return 1;
+  if (!base || !buffer || event_base_once(base, -1, EV_TIMEOUT, on_timer, buffer, &at_once))
+    return 1;
   event_base_dispatch(base);
   const int good = evbuffer_remove(buffer, text, sizeof(text)) == 5 && !memcmp(text, "fired", 5);
   evbuffer_free(buffer);
