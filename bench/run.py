@@ -8,7 +8,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from harness import machine
+from harness import machine, rounds
 from harness.processes import CPUS, raise_descriptor_limit
 from harness.settings import OURS, STOCK, Settings
 from suites import accept, echo, limits, memory, micro, timeouts, tls
@@ -71,15 +71,16 @@ def heading(settings: Settings) -> str:
     return f"""# Benchmark results
 
 {facts}
-- method: {settings.rounds} rounds in the order A B C C B A, {pinning}; medians. "x better" is the median of the
-  ratios to the baseline (the first column unless said otherwise) within a round, with the smallest and largest: above 1 is better.
+- method: {settings.rounds} rounds in the order A B C C B A, {pinning}; medians. "x better" is the median of
+  the ratios to the baseline (the first column) within a round, with the smallest and the largest.
+  Above 1 is better than the baseline.
 """
 
 
 def main() -> None:
     arguments = parse_arguments()
-    rounds = arguments.rounds or (1 if arguments.quick else 5)
-    settings = Settings(arguments.build, rounds, arguments.quick,
+    settings = Settings(arguments.build, arguments.rounds or (1 if arguments.quick else 5),
+                        arguments.quick,
                         PLOTS if arguments.write else None)
     raise_descriptor_limit()
     check_libraries(settings)
@@ -91,6 +92,8 @@ def main() -> None:
             report.append(table)
     if arguments.write:
         RESULTS.write_text("\n".join(report))
+    if rounds.failures:
+        sys.exit("failed:\n  " + "\n  ".join(rounds.failures))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from harness.settings import BenchmarkError, Settings
 Measurement = dict[str, float]
 Contenders = dict[str, Callable[[], Measurement]]
 
+failures: list[str] = []  # of all cases so far
+
 
 @dataclass
 class Samples:
@@ -32,21 +34,25 @@ def _mean(first: Measurement, second: Measurement) -> Measurement:
     return {metric: (value + second[metric]) / 2 for metric, value in first.items()}
 
 
-def _one_round(contenders: Contenders) -> dict[str, Measurement]:
-    there = {name: measure() for name, measure in contenders.items()}
-    back = {name: measure() for name, measure in reversed(contenders.items())}
-    return {name: _mean(there[name], back[name]) for name in contenders}
+def _there_and_back(contenders: Contenders) -> dict[str, Measurement]:
+    """One round. A contender that fails is left out, and noted."""
+    runs: dict[str, list[Measurement]] = {name: [] for name in contenders}
+    for name in [*contenders, *reversed(contenders)]:
+        if name not in runs:
+            continue
+        try:
+            runs[name].append(contenders[name]())
+        except BenchmarkError as error:
+            failures.append(f"{name}: {error}")
+            del runs[name]
+    return {name: _mean(*both) for name, both in runs.items()}
 
 
 def run_case(settings: Settings, title: str, contenders: Contenders) -> Samples:
-    """Runs all rounds of one case. A contender that fails ends the case: its table row stays empty."""
+    """Runs all rounds of one case. A contender that fails once has no numbers in it."""
     print(f"  {title} ...", file=sys.stderr, flush=True)
-    samples = Samples(title, {name: [] for name in contenders})
-    try:
-        for _ in range(settings.rounds):
-            for name, measurement in _one_round(contenders).items():
-                samples.by_contender[name].append(measurement)
-    except BenchmarkError as error:
-        print(f"  FAILED {title}: {error}", file=sys.stderr)
-        return Samples(f"{title} (failed)")
-    return samples
+    rounds = []
+    for _ in range(settings.rounds):
+        rounds.append(_there_and_back(contenders))
+        contenders = {name: contenders[name] for name in rounds[-1]}
+    return Samples(title, {name: [round_[name] for round_ in rounds] for name in contenders})
