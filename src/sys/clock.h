@@ -1,5 +1,5 @@
-// Time. Deadlines are points on CLOCK_MONOTONIC; nothing below capi/ ever looks at the wall clock, and whoever can takes
-// the time as an argument instead of asking.
+// Time. Deadlines are points on CLOCK_MONOTONIC; nothing below capi/ ever looks at the wall clock,
+// and whoever can takes the time as an argument instead of asking.
 #pragma once
 
 #include <sys/time.h>

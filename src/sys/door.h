@@ -1,5 +1,5 @@
-// The two doors into the library, for user calls (capi/) and for event handlers: lock, run, and turn "no memory" into a
-// value. The only place with a try.
+// The two doors into the library, for user calls (capi/) and for event handlers: lock, run, and
+// turn "no memory" into a value. The only place with a try.
 #pragma once
 
 #include <cerrno>
@@ -9,7 +9,8 @@
 
 namespace ev {
 
-// Runs `call` (void or bool) and answers 0, or -1 when it said false or there was no memory (errno is ENOMEM).
+// Runs `call` (void or bool) and answers 0, or -1 when it said false or there was no memory (errno
+// is ENOMEM).
 template <class Call>
 int status(Call call) noexcept {
   try {

@@ -1,6 +1,7 @@
-// Locks as the program provides them (evthread_set_lock_callbacks, evthread_use_pthreads). A Lock without an
-// implementation costs one branch: programs that never enable threads never take a lock. All our locks are recursive,
-// because a user's callback comes back through the door with the lock held.
+// Locks as the program provides them (evthread_set_lock_callbacks, evthread_use_pthreads). A Lock
+// without an implementation costs one branch: programs that never enable threads never take a lock.
+// All our locks are recursive, because a user's callback comes back through the door with the lock
+// held.
 #pragma once
 
 #include <event2/thread.h>
@@ -18,8 +19,8 @@ struct ThreadHooks {
 };
 const ThreadHooks& thread_hooks() noexcept;
 
-// Null removes the callbacks. False (and nothing changed) when other callbacks are already set, when one is missing,
-// or when the API version is not ours.
+// Null removes the callbacks. False (and nothing changed) when other callbacks are already set,
+// when one is missing, or when the API version is not ours.
 bool set_lock_hooks(const evthread_lock_callbacks* hooks) noexcept;
 bool set_condition_hooks(const evthread_condition_callbacks* hooks) noexcept;
 void set_thread_id_hook(unsigned long (*id)()) noexcept;
@@ -44,7 +45,8 @@ class Lock {
 
   // A new recursive lock, or an empty one while threads are not enabled. Throws std::bad_alloc.
   static Lock make();
-  // Another object's lock (or a lock that the program made with its own hooks); the owner outlives us.
+  // Another object's lock (or a lock that the program made with its own hooks); the owner outlives
+  // us.
   static Lock borrow(void* lock) noexcept;
 
   void lock() noexcept {

@@ -1,5 +1,6 @@
-// evthread_enable_lock_debugging(): every lock is wrapped in one that knows its owner, so that unlocking a lock that
-// the thread does not hold, or freeing one that is held, is reported where it happens.
+// evthread_enable_lock_debugging(): every lock is wrapped in one that knows its owner, so that
+// unlocking a lock that the thread does not hold, or freeing one that is held, is reported where it
+// happens.
 #pragma once
 
 #include <event2/thread.h>

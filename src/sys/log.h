@@ -1,4 +1,5 @@
-// Messages to the program: event_set_log_callback() or standard error. Never logs from a signal handler.
+// Messages to the program: event_set_log_callback() or standard error. Never logs from a signal
+// handler.
 #pragma once
 
 #include <event2/event.h>
@@ -15,7 +16,8 @@ __attribute__((format(printf, 1, 2))) void log_message(const char* format, ...) 
 __attribute__((format(printf, 1, 2))) void log_warn(const char* format, ...) noexcept;
 // Adds ": " and the text of `error` (an errno value).
 __attribute__((format(printf, 2, 3))) void log_errno(int error, const char* format, ...) noexcept;
-// A broken rule of the caller or of ours that cannot be survived: logs, calls the fatal callback, aborts.
+// A broken rule of the caller or of ours that cannot be survived: logs, calls the fatal callback,
+// aborts.
 [[noreturn]] __attribute__((format(printf, 1, 2))) void log_fatal(const char* format, ...) noexcept;
 
 }  // namespace ev

@@ -13,7 +13,8 @@ struct MemoryFunctions {
   FreeFn free_fn = nullptr;
 };
 
-// Plain pointers, not atomics: the manual asks for the functions to be set before anything else is called.
+// Plain pointers, not atomics: the manual asks for the functions to be set before anything else is
+// called.
 MemoryFunctions functions;
 
 }  // namespace
@@ -35,8 +36,7 @@ bool memory_is_cacheable() noexcept {
 
 void* try_allocate(std::size_t size) noexcept {
   const std::size_t wanted = size == 0 ? 1 : size;
-  void* memory =
-      functions.malloc_fn != nullptr ? functions.malloc_fn(wanted) : std::malloc(wanted);
+  void* memory = functions.malloc_fn != nullptr ? functions.malloc_fn(wanted) : std::malloc(wanted);
   if (memory == nullptr) errno = ENOMEM;
   return memory;
 }

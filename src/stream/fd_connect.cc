@@ -1,0 +1,153 @@
+// How a stream on a descriptor becomes connected.
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+
+#include "net/socket.h"
+#include "stream/fd_stream.h"
+#include "stream/from_loop.h"
+#include "sys/fd.h"
+
+namespace ev {
+
+struct FdStream::Attempt : Allocated {
+  ResolveRequest* request = nullptr;
+  Connector* connector = nullptr;
+
+  ~Attempt() {
+    if (request != nullptr) cancel(request);
+    if (connector != nullptr) connector->cancel();
+  }
+};
+
+bool FdStream::connect(const sockaddr* address, int length) {
+  if (is_connecting()) {
+    errno = EALREADY;
+    return false;
+  }
+  Fd made;
+  if (fd() < 0) {
+    if (address == nullptr) {
+      errno = EINVAL;
+      return false;
+    }
+    made = make_socket(address->sa_family, SOCK_STREAM);
+    if (!made) return false;
+  }
+  ConnectResult begun{ConnectState::in_progress, 0};
+  if (address != nullptr) {
+    begun = start_connect(made ? made.get() : fd(), address, static_cast<socklen_t>(length));
+  }
+  if (begun.state == ConnectState::failed && begun.error != ECONNREFUSED) {
+    errno = begun.error;
+    return false;
+  }
+  if (made) {
+    loop().remove(ev_read);
+    loop().remove(ev_write);
+    assign_events(made.take());
+  }
+  if (begun.state == ConnectState::failed) {
+    fail_to_connect(begun.error, BEV_TRIG_DEFER_CALLBACKS);
+    return true;
+  }
+  connecting_ = true;
+  if (wants_read()) wait_readable();
+  return wait_writable();
+}
+
+bool FdStream::finish_connecting() {
+  const ConnectResult outcome = finish_connect(fd());
+  if (outcome.state == ConnectState::in_progress) return false;
+  connecting_ = false;
+  loop().remove(ev_write);
+  if (outcome.state != ConnectState::connected) {
+    loop().remove(ev_read);
+    fail_to_connect(outcome.error, 0);
+    return false;
+  }
+  if (wants_write()) flush_soon();
+  on_connected();
+  return true;
+}
+
+void FdStream::fail_to_connect(int error, int options) {
+  errno = error;
+  raise_event(BEV_EVENT_ERROR, options);
+}
+
+// ---- by name
+// ---------------------------------------------------------------------------------------------------
+
+bool FdStream::connect_hostname(const addrinfo& hints, const char* host, int port) {
+  if (host == nullptr || port < 1 || port > 65535) {
+    errno = EINVAL;
+    return false;
+  }
+  if (is_connecting()) {
+    errno = EALREADY;
+    return false;
+  }
+  char service[8];
+  std::snprintf(service, sizeof service, "%d", port);
+  auto attempt = std::make_unique<Attempt>();
+  extras().dns_error = 0;
+  attempt->request = resolve(loop(), host, service, hints, on_resolved, this);
+  attempt_ = attempt.release();
+  suspend_read(Suspend::lookup);
+  suspend_write(Suspend::lookup);
+  return true;
+}
+
+void FdStream::end_attempt() noexcept {
+  if (attempt_ == nullptr) return;
+  delete attempt_;
+  attempt_ = nullptr;
+}
+
+void FdStream::on_resolved(int gai_error, addrinfo* list, void* self) {
+  FdStream& stream = *static_cast<FdStream*>(self);
+  from_loop(stream, [&] {
+    stream.attempt_->request = nullptr;
+    if (gai_error == 0) return stream.begin_attempts(list);
+    stream.end_attempt();
+    stream.extras().dns_error = gai_error;
+    stream.resume_read(Suspend::lookup);
+    stream.resume_write(Suspend::lookup);
+    stream.fail_to_connect(EHOSTUNREACH, 0);
+  });
+}
+
+void FdStream::begin_attempts(addrinfo* list) {
+  if (fd() >= 0) {  // the program brought its own socket: it can try one address only
+    end_attempt();
+    resume_read(Suspend::lookup);
+    resume_write(Suspend::lookup);
+    const bool begun = connect(list->ai_addr, static_cast<int>(list->ai_addrlen));
+    const int error = errno;
+    freeaddrinfo(list);
+    if (!begun) fail_to_connect(error, 0);
+    return;
+  }
+  attempt_->connector = Connector::start(loop(), list, on_attempt_done, this);
+  // No descriptor yet: the two events serve as timers for as long as the addresses are tried.
+  if ((enabled & EV_READ) != 0 && timerisset(&timeout_read)) wait_readable();
+  if (timerisset(&timeout_write)) wait_writable();
+}
+
+void FdStream::on_attempt_done(int fd, int error, void* self) {
+  FdStream& stream = *static_cast<FdStream*>(self);
+  from_loop(stream, [&] {
+    stream.attempt_->connector = nullptr;
+    stream.end_attempt();
+    stream.loop().remove(stream.ev_read);
+    stream.loop().remove(stream.ev_write);
+    if (fd >= 0) stream.assign_events(fd);
+    stream.resume_read(Suspend::lookup);
+    stream.resume_write(Suspend::lookup);
+    if (fd < 0) return stream.fail_to_connect(error, 0);
+    stream.on_connected();
+  });
+}
+
+}  // namespace ev

@@ -1,0 +1,143 @@
+#include "stream/fd_stream.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "loop/event.h"
+#include "stream/from_loop.h"
+
+namespace ev {
+namespace {
+
+const timeval* set_or_null(const timeval& time) {
+  return time.tv_sec != 0 || time.tv_usec != 0 ? &time : nullptr;
+}
+
+}  // namespace
+
+FdStream::FdStream(Loop& loop, int fd, int options) : Stream(loop, options) {
+  assign_events(fd);
+  // What has not left yet is ours to take from the front, and what arrives ours to add at the back.
+  input->freeze(End::back);
+  output->freeze(End::front);
+}
+
+FdStream::~FdStream() {
+  end_attempt();
+  if (has_option(BEV_OPT_CLOSE_ON_FREE) && fd() >= 0) ::close(fd());
+}
+
+void FdStream::assign_events(int fd) {
+  const int old_priority = priority();
+  assign(ev_read, &loop(), fd, EV_READ | EV_PERSIST, read_event, this);
+  assign(ev_write, &loop(), fd, EV_WRITE | EV_PERSIST, write_event, this);
+  ev::set_priority(ev_read, old_priority);
+  ev::set_priority(ev_write, old_priority);
+}
+
+bool FdStream::set_fd(int fd) {
+  end_attempt();
+  connecting_ = false;
+  loop().remove(ev_read);
+  loop().remove(ev_write);
+  assign_events(fd);
+  if (fd >= 0) enable(enabled);
+  return true;
+}
+
+bool FdStream::set_base(Loop& loop) {
+  if (pending(ev_read, EV_READ | EV_WRITE | EV_TIMEOUT, nullptr) != 0 ||
+      pending(ev_write, EV_READ | EV_WRITE | EV_TIMEOUT, nullptr) != 0 ||
+      deferred().is_scheduled() || is_connecting()) {
+    errno = EBUSY;
+    return false;
+  }
+  const int old_fd = fd();
+  ev_base = &loop;
+  assign_events(old_fd);
+  return true;
+}
+
+bool FdStream::set_priority(int priority) {
+  if (!ev::set_priority(ev_read, priority)) return false;
+  if (!ev::set_priority(ev_write, priority)) return false;
+  deferred().callback.evcb_pri = static_cast<ev_uint8_t>(priority);
+  return true;
+}
+
+// ---- waiting
+// ---------------------------------------------------------------------------------------------------
+
+bool FdStream::wait_readable() { return loop().add(ev_read, set_or_null(timeout_read)); }
+
+bool FdStream::wait_writable() { return loop().add(ev_write, set_or_null(timeout_write)); }
+
+bool FdStream::is_waiting_writable() const noexcept {
+  return (ev_write.ev_evcallback.evcb_flags & EVLIST_INSERTED) != 0;
+}
+
+void FdStream::stop(short what) {
+  if ((what & EV_READ) != 0) loop().remove(ev_read);
+  // A connection in progress is noticed by its writability, whether or not the program wants to
+  // write yet.
+  if ((what & EV_WRITE) != 0 && !connecting_) loop().remove(ev_write);
+}
+
+void FdStream::adjust_timeouts() {
+  if ((ev_read.ev_evcallback.evcb_flags & EVLIST_INSERTED) != 0) {
+    if (set_or_null(timeout_read) != nullptr) {
+      wait_readable();
+    } else {
+      loop().remove_timer(ev_read);
+    }
+  }
+  if (!is_waiting_writable()) return;
+  if (set_or_null(timeout_write) != nullptr) {
+    wait_writable();
+  } else {
+    loop().remove_timer(ev_write);
+  }
+}
+
+void FdStream::on_output_changed(std::size_t added, std::size_t) {
+  if (added == 0 || !wants_write() || fd() < 0 || is_connecting() || is_waiting_writable()) return;
+  // A maximum that the program set holds for each turn of the loop, and the flush may run twice in
+  // one.
+  if (has_max_single_write()) {
+    wait_writable();
+  } else {
+    flush_soon();
+  }
+}
+
+// ---- events
+// ----------------------------------------------------------------------------------------------------
+
+void FdStream::read_event(int, short what, void* self) {
+  static_cast<FdStream*>(self)->handle(EV_READ, what);
+}
+
+void FdStream::write_event(int, short what, void* self) {
+  static_cast<FdStream*>(self)->handle(EV_WRITE, what);
+}
+
+void FdStream::handle(short direction, short what) {
+  from_loop(*this, [&] {
+    if (what == EV_TIMEOUT) return on_timeout(direction);
+    if (connecting_ && (!finish_connecting() || is_freed())) return;
+    if (direction == EV_READ) {
+      on_readable();
+    } else {
+      on_writable();
+    }
+  });
+}
+
+void FdStream::on_timeout(short direction) {
+  end_attempt();
+  const short side = direction == EV_READ ? BEV_EVENT_READING : BEV_EVENT_WRITING;
+  fail(static_cast<short>(BEV_EVENT_TIMEOUT | side), ETIMEDOUT);
+}
+
+}  // namespace ev

@@ -1,0 +1,73 @@
+// A stream on a descriptor: its two events, its timeouts, and connecting. SocketStream and
+// TlsStream move the bytes.
+//
+// ev_read is registered while the stream wants to read; ev_write only while it waits: for a
+// connection, or for room after the kernel took less than all. Otherwise output leaves right after
+// the callback that wrote it (Loop::flush_soon), so a message costs no epoll_ctl.
+#pragma once
+
+#include <netdb.h>
+#include <sys/socket.h>
+
+#include "net/connector.h"
+#include "net/resolver.h"
+#include "stream/stream.h"
+
+namespace ev {
+
+class FdStream : public Stream {
+ public:
+  int fd() const noexcept override { return ev_read.ev_fd; }
+  bool set_fd(int fd) override;
+  bool set_base(Loop& loop) override;
+  bool set_priority(int priority) override;
+  FdStream* as_fd_stream() noexcept override { return this; }
+
+  // Begins to connect. With an address: on our descriptor, or on a new socket that CLOSE_ON_FREE or
+  // not is closed with us. Without: the program called connect() itself. False: not even begun
+  // (errno); everything later is an event.
+  bool connect(const sockaddr* address, int length);
+  // Resolves, then tries every address (RFC 8305). All failures are events; dns_error() tells those
+  // of the resolver.
+  bool connect_hostname(const addrinfo& hints, const char* host, int port);
+
+ protected:
+  FdStream(Loop& loop, int fd, int options);
+  ~FdStream() override;
+
+  void stop(short what) override;
+  void adjust_timeouts() override;
+  void on_output_changed(std::size_t added, std::size_t deleted) override;
+
+  virtual void on_readable() = 0;
+  virtual void on_writable() = 0;
+  virtual void on_timeout(short direction);
+  // The descriptor is connected now. May free the stream.
+  virtual void on_connected() { raise_event(BEV_EVENT_CONNECTED); }
+
+  bool is_connecting() const noexcept { return connecting_ || attempt_ != nullptr; }
+  // True once connected; raises the outcome. Ask is_freed() afterwards.
+  bool finish_connecting();
+  bool wait_readable();
+  bool wait_writable();
+  bool is_waiting_writable() const noexcept;
+  void flush_soon() { loop().flush_soon(ev_write); }
+
+ private:
+  struct Attempt;
+
+  static void read_event(int fd, short what, void* self);
+  static void write_event(int fd, short what, void* self);
+  static void on_resolved(int gai_error, addrinfo* list, void* self);
+  static void on_attempt_done(int fd, int error, void* self);
+  void handle(short direction, short what);
+  void assign_events(int fd);
+  void begin_attempts(addrinfo* list);
+  void fail_to_connect(int error, int options);
+  void end_attempt() noexcept;
+
+  bool connecting_ = false;
+  Attempt* attempt_ = nullptr;  // looking up a name, or trying its addresses
+};
+
+}  // namespace ev

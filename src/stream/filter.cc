@@ -1,0 +1,213 @@
+#include "stream/filter.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "stream/from_loop.h"
+#include "stream/timer_stream.h"
+#include "stream/underlying_link.h"
+
+namespace ev {
+namespace {
+
+// What an absent filter function does: hand over chains, up to the limit.
+bufferevent_filter_result pass_through(evbuffer* source, evbuffer* destination, ev_ssize_t limit,
+                                       bufferevent_flush_mode, void*) {
+  if (source->empty()) return BEV_NEED_MORE;
+  const std::size_t size =
+      limit < 0 ? source->size() : std::min(source->size(), static_cast<std::size_t>(limit));
+  if (size == 0) return BEV_NEED_MORE;
+  source->move_front_to(*destination, size);
+  return BEV_OK;
+}
+
+// Room under a high mark in the mode that respects it; negative: no limit.
+ev_ssize_t room_under(std::size_t high, const evbuffer& buffer, bufferevent_flush_mode mode) {
+  if (mode != BEV_NORMAL || high == 0) return -1;
+  return static_cast<ev_ssize_t>(high - std::min(high, buffer.size()));
+}
+
+class FilterStream final : public TimerStream {
+ public:
+  FilterStream(Stream& lower, const FilterFunctions& functions, int options)
+      : TimerStream(lower.loop(), options & ~BEV_OPT_THREADSAFE), functions_(functions) {
+    if (functions_.input == nullptr) functions_.input = pass_through;
+    if (functions_.output == nullptr) functions_.output = pass_through;
+    use_lock(shared_lock(lower, options));
+    link_.attach(lower, lower_read, lower_write, lower_event, this);
+  }
+
+  ~FilterStream() override {
+    if (functions_.free_context != nullptr) functions_.free_context(functions_.context);
+    link_.detach(has_option(BEV_OPT_CLOSE_ON_FREE));
+  }
+
+  Stream* underlying() const noexcept override { return link_.pointer(); }
+  int fd() const noexcept override { return link_.lower().fd(); }
+  bool set_fd(int fd) override { return link_.lower().set_fd(fd); }
+
+  bool start(short what) override {
+    if ((what & EV_READ) != 0) {
+      restart_read_timeout();
+      link_.lower().resume_read(Suspend::filter);
+      // Bytes may wait below from before: nothing from the network would announce them.
+      if (!link_.lower().input->empty()) pump_soon();
+    }
+    if ((what & EV_WRITE) != 0) {
+      restart_write_timeout();
+      if (!output->empty()) pump_soon();
+    }
+    return true;
+  }
+
+  void stop(short what) override {
+    if ((what & EV_READ) != 0) {
+      loop().remove(ev_read);
+      link_.lower().suspend_read(Suspend::filter);
+    }
+    if ((what & EV_WRITE) != 0) loop().remove_timer(ev_write);
+  }
+
+  int flush(short what, bufferevent_flush_mode mode) override {
+    bool produced = false;
+    if ((what & EV_READ) != 0 && filter_input(mode)) {
+      produced = true;
+      deliver_read();
+      if (is_freed()) return 1;
+    }
+    if ((what & EV_WRITE) != 0 && filter_output(mode)) {
+      produced = true;
+      if (is_freed()) return 1;
+    }
+    link_.lower().flush(what, mode);
+    return produced ? 1 : 0;
+  }
+
+ private:
+  // The deferred work rides on ev_write: a filter has no descriptor that could make it ready.
+  void pump_soon() { loop().flush_soon(ev_write); }
+
+  void on_flush() override {
+    filter_output(BEV_NORMAL);
+    if (is_freed()) return;
+    if (filter_input(BEV_NORMAL)) deliver_read();
+  }
+
+  void on_output_changed(std::size_t added, std::size_t) override {
+    if (added == 0 || is_filtering_output_) return;
+    const StackDepth depth;
+    if (depth.is_too_deep()) return pump_soon();
+    filter_output(BEV_NORMAL);
+  }
+
+  bool is_input_full() const noexcept { return wm_read.high != 0 && input->size() >= wm_read.high; }
+
+  // True when bytes were produced.
+  bool filter_input(bufferevent_flush_mode mode) {
+    evbuffer& source = *link_.lower().input;
+    if (mode == BEV_NORMAL && (!wants_read() || is_input_full())) return false;
+    bool produced = false;
+    do {
+      const std::size_t had = source.size();
+      const std::size_t held = input->size();
+      const ev_ssize_t limit = room_under(wm_read.high, *input, mode);
+      const auto result = functions_.input(&source, input, limit, mode, functions_.context);
+      if (result == BEV_ERROR) {
+        fail(BEV_EVENT_ERROR | BEV_EVENT_READING, EPROTO);
+        return false;
+      }
+      if (result != BEV_OK) break;
+      produced = true;
+      // A filter that says OK and did nothing would keep us here for ever.
+      if (source.size() == had && input->size() == held) break;
+    } while (wants_read() && !source.empty() && !(mode == BEV_NORMAL && is_input_full()));
+    if (produced) restart_read_timeout();
+    return produced;
+  }
+
+  // True when bytes were produced. The write callback runs in here and may free us; what it writes
+  // is filtered from the loop's stack, or a program that always writes more would never leave this
+  // one.
+  bool filter_output(bufferevent_flush_mode mode) {
+    if (is_filtering_output_) return false;
+    is_filtering_output_ = true;
+    const bool produced = run_output_filter(mode);
+    const std::size_t left = output->size();
+    if (produced) {
+      restart_write_timeout();
+      deliver_write();
+      if (is_freed()) return true;
+    }
+    is_filtering_output_ = false;
+    if (output->size() > left) pump_soon();
+    return produced;
+  }
+
+  bool run_output_filter(bufferevent_flush_mode mode) {
+    Stream& lower = link_.lower();
+    evbuffer& destination = *lower.output;
+    if (mode == BEV_NORMAL && (!wants_write() || is_full(lower) || output->empty())) return false;
+    bool produced = false;
+    do {
+      const std::size_t had = output->size();
+      const std::size_t held = destination.size();
+      const ev_ssize_t limit = room_under(lower.wm_write.high, destination, mode);
+      const auto result = functions_.output(output, &destination, limit, mode, functions_.context);
+      if (result == BEV_ERROR) {
+        fail(BEV_EVENT_ERROR | BEV_EVENT_WRITING, EPROTO);
+        return false;
+      }
+      if (result != BEV_OK) break;
+      produced = true;
+      if (output->size() == had && destination.size() == held) break;
+    } while (wants_write() && !output->empty() && !(mode == BEV_NORMAL && is_full(lower)));
+    return produced;
+  }
+
+  static bool is_full(Stream& lower) {
+    return lower.wm_write.high != 0 && lower.output->size() >= lower.wm_write.high;
+  }
+
+  static void lower_read(bufferevent*, void* self) {
+    FilterStream& filter = *static_cast<FilterStream*>(self);
+    from_loop(filter, [&] {
+      const StackDepth depth;
+      if (!filter.filter_input(BEV_NORMAL)) return;
+      filter.deliver_read(depth.is_too_deep() ? BEV_TRIG_DEFER_CALLBACKS : 0);
+    });
+  }
+
+  static void lower_write(bufferevent*, void* self) {
+    FilterStream& filter = *static_cast<FilterStream*>(self);
+    from_loop(filter, [&] { filter.filter_output(BEV_NORMAL); });
+  }
+
+  static void lower_event(bufferevent*, short what, void* self) {
+    FilterStream& filter = *static_cast<FilterStream*>(self);
+    const int error = errno;
+    from_loop(filter, [&] {
+      if ((what & BEV_EVENT_EOF) != 0 && (what & BEV_EVENT_WRITING) == 0 && filter.finish_input()) {
+        filter.deliver_read();
+        if (filter.is_freed()) return;
+      }
+      errno = error;
+      filter.raise_event(what);
+    });
+  }
+
+  // The end came: what the filter still holds back it must give now.
+  bool finish_input() { return filter_input(BEV_FINISHED) && !is_freed(); }
+
+  FilterFunctions functions_;
+  UnderlyingLink link_;
+  bool is_filtering_output_ = false;
+};
+
+}  // namespace
+
+bufferevent* new_filter(Stream& underlying, const FilterFunctions& functions, int options) {
+  Hold hold(underlying);
+  return new FilterStream(underlying, functions, options);
+}
+
+}  // namespace ev

@@ -1,0 +1,21 @@
+// A bufferevent that transforms the bytes of another one.
+#pragma once
+
+#include <event2/bufferevent.h>
+
+namespace ev {
+
+class Stream;
+
+struct FilterFunctions {
+  bufferevent_filter_cb input = nullptr;   // null: bytes pass unchanged
+  bufferevent_filter_cb output = nullptr;  // the same
+  void (*free_context)(void*) = nullptr;   // called once, when the filter ends
+  void* context = nullptr;
+};
+
+// Throws std::bad_alloc, and then the underlying stream is untouched and the context still the
+// caller's.
+bufferevent* new_filter(Stream& underlying, const FilterFunctions& functions, int options);
+
+}  // namespace ev

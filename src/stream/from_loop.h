@@ -1,0 +1,29 @@
+// The second door into a stream: everything that the loop calls. Locks, holds a reference, and
+// turns "no memory" into an error event.
+#pragma once
+
+#include <cerrno>
+#include <new>
+
+#include "stream/stream.h"
+
+namespace ev {
+
+template <class Call>
+void from_loop(Stream& stream, Call call) noexcept {
+  stream.lock().lock();
+  if (stream.is_dead()) {  // freed by another thread; its end is queued behind us
+    stream.lock().unlock();
+    return;
+  }
+  Hold hold(stream);
+  stream.lock().unlock();  // Hold has its own; the lock is recursive
+  try {
+    call();
+  } catch (const std::bad_alloc&) {
+    errno = ENOMEM;
+    stream.trigger_event(BEV_EVENT_ERROR, 0);
+  }
+}
+
+}  // namespace ev

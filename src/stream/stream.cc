@@ -1,0 +1,209 @@
+#include "stream/stream.h"
+
+#include <algorithm>
+#include <limits>
+#include <mutex>
+#include <type_traits>
+
+#include "loop/event.h"
+
+namespace ev {
+namespace {
+
+static_assert(std::is_standard_layout_v<bufferevent>);
+
+constexpr std::size_t largest_size = std::numeric_limits<ssize_t>::max();
+
+std::uint8_t bit(Suspend reason) { return static_cast<std::uint8_t>(reason); }
+
+Lock no_lock;
+
+}  // namespace
+
+Stream::Stream(Loop& loop, int options)
+    : bufferevent{}, options_(static_cast<std::uint8_t>(options)) {
+  ev_base = &loop;
+  input = &input_;
+  output = &output_;
+  enabled = EV_WRITE;
+  deferred_.assign(run_deferred, this, static_cast<std::uint8_t>(loop.priorities() / 2));
+  if (has_option(BEV_OPT_THREADSAFE) && threads_enabled()) use_lock(Lock::make());
+  input_.set_observer(this);
+  output_.set_observer(this);
+}
+
+Stream::~Stream() { delete extras_; }
+
+Lock& Stream::lock() noexcept { return extras_ != nullptr ? extras_->lock : no_lock; }
+
+StreamExtras& Stream::extras() {
+  if (extras_ == nullptr) extras_ = new StreamExtras;
+  return *extras_;
+}
+
+void Stream::use_lock(Lock lock) {
+  if (!lock) return;
+  input_.enable_locking(Lock::borrow(lock.handle()));
+  output_.enable_locking(Lock::borrow(lock.handle()));
+  extras().lock = std::move(lock);
+}
+
+// ---- references
+// ------------------------------------------------------------------------------------------------
+
+bool Stream::release_and_unlock() noexcept {
+  Lock& held = lock();
+  if (--references_ > 0) {
+    held.unlock();
+    return false;
+  }
+  // The loop's thread may be on its way into one of our callbacks: then it must be the one to end
+  // us.
+  const bool loop_is_elsewhere = held && loop().runs_elsewhere();
+  if (loop_is_elsewhere) {
+    schedule(loop(), deferred_);
+    held.unlock();
+    return true;
+  }
+  held.unlock();
+  destroy();
+  return true;
+}
+
+void Stream::free_and_unlock() noexcept {
+  set_callbacks(nullptr, nullptr, nullptr, nullptr);
+  freed_ = true;
+  release_and_unlock();
+}
+
+void Stream::destroy() noexcept {
+  loop().remove_noblock(ev_read);
+  loop().remove_noblock(ev_write);
+  cancel(loop(), deferred_);
+  delete this;
+}
+
+// ---- directions
+// ------------------------------------------------------------------------------------------------
+
+bool Stream::enable(short what) {
+  what = static_cast<short>(what & (EV_READ | EV_WRITE));
+  enabled = static_cast<short>(enabled | what);
+  if (read_suspended_ != 0) what = static_cast<short>(what & ~EV_READ);
+  if (write_suspended_ != 0) what = static_cast<short>(what & ~EV_WRITE);
+  return what == 0 || start(what);
+}
+
+bool Stream::disable(short what) {
+  what = static_cast<short>(what & (EV_READ | EV_WRITE));
+  enabled = static_cast<short>(enabled & ~what);
+  stop(what);
+  return true;
+}
+
+void Stream::suspend_read(Suspend reason) {
+  if (read_suspended_ == 0) stop(EV_READ);
+  read_suspended_ |= bit(reason);
+}
+
+void Stream::suspend_write(Suspend reason) {
+  if (write_suspended_ == 0) stop(EV_WRITE);
+  write_suspended_ |= bit(reason);
+}
+
+void Stream::resume_read(Suspend reason) {
+  if ((read_suspended_ & bit(reason)) == 0) return;
+  read_suspended_ &= static_cast<std::uint8_t>(~bit(reason));
+  if (wants_read()) start(EV_READ);
+}
+
+void Stream::resume_write(Suspend reason) {
+  if ((write_suspended_ & bit(reason)) == 0) return;
+  write_suspended_ &= static_cast<std::uint8_t>(~bit(reason));
+  if (wants_write()) start(EV_WRITE);
+}
+
+int Stream::flush(short, bufferevent_flush_mode) { return 0; }
+
+// ---- limits
+// ----------------------------------------------------------------------------------------------------
+
+void Stream::set_watermarks(short what, std::size_t low, std::size_t high) {
+  if ((what & EV_WRITE) != 0) wm_write = {low, high};
+  if ((what & EV_READ) == 0) return;
+  wm_read = {low, high};
+  if (high != 0 && input_.size() >= high) {
+    suspend_read(Suspend::watermark);
+  } else {
+    resume_read(Suspend::watermark);
+  }
+}
+
+void Stream::set_timeouts(const timeval* read, const timeval* write) {
+  timeout_read = read != nullptr ? *read : timeval{};
+  timeout_write = write != nullptr ? *write : timeval{};
+  adjust_timeouts();
+}
+
+void Stream::set_max_single_read(std::size_t size) {
+  const bool is_default = size == 0 || size > largest_size;
+  if (is_default && extras_ == nullptr) return;
+  extras().max_single_read = is_default ? 0 : size;
+}
+
+void Stream::set_max_single_write(std::size_t size) {
+  const bool is_default = size == 0 || size > largest_size;
+  if (is_default && extras_ == nullptr) return;
+  extras().max_single_write = is_default ? 0 : size;
+}
+
+std::size_t Stream::max_single_read() const noexcept {
+  return extras_ != nullptr && extras_->max_single_read != 0 ? extras_->max_single_read
+                                                             : default_max_single;
+}
+
+std::size_t Stream::max_single_write() const noexcept {
+  return has_max_single_write() ? extras_->max_single_write : default_max_single;
+}
+
+bool Stream::has_max_single_write() const noexcept {
+  return extras_ != nullptr && extras_->max_single_write != 0;
+}
+
+std::size_t Stream::read_room() {
+  const std::size_t room = max_single_read();
+  if (wm_read.high == 0) return room;
+  if (input_.size() >= wm_read.high) {
+    suspend_read(Suspend::watermark);
+    return 0;
+  }
+  return std::min(room, wm_read.high - input_.size());
+}
+
+// ---- buffers
+// ---------------------------------------------------------------------------------------------------
+
+void Stream::on_buffer_change(evbuffer& buffer, std::size_t added, std::size_t deleted) {
+  if (&buffer == &output_) {
+    on_output_changed(added, deleted);
+  } else {
+    on_input_changed(added, deleted);
+  }
+}
+
+// A user's buffer callback may free the stream around the buffer.
+void Stream::hold() noexcept {
+  lock().lock();
+  retain();
+}
+
+void Stream::on_input_changed(std::size_t, std::size_t) {
+  if (wm_read.high == 0) return;
+  if (input_.size() >= wm_read.high) {
+    suspend_read(Suspend::watermark);
+  } else {
+    resume_read(Suspend::watermark);
+  }
+}
+
+}  // namespace ev

@@ -1,0 +1,204 @@
+// What every bufferevent is: two buffers, watermarks, callbacks, timeouts, reasons not to move
+// bytes, a reference count. A subclass knows one way of moving bytes (socket, pair, filter, TLS)
+// and nothing else.
+//
+//   Stream object                          what C sees
+//   +---------------------+
+//   | vtable pointer      |
+//   | struct bufferevent  | <------------  struct bufferevent *   (frozen layout, live fields)
+//   | private state       |
+//   | input, output       | <------------  bufferevent_get_input(), _output()
+//   +---------------------+
+//
+// One allocation. Locks: everything here runs under the stream's lock (empty unless
+// BEV_OPT_THREADSAFE), taken by Hold at one of the two doors. The stream's lock comes before the
+// loop's. User callbacks run with the lock held unless BEV_OPT_UNLOCK_CALLBACKS; a reference is
+// held for as long as any of them runs.
+#pragma once
+
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_struct.h>
+#include <event2/event.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "buffer/buffer.h"
+#include "loop/deferred.h"
+#include "loop/loop.h"
+#include "sys/io_result.h"
+#include "sys/lock.h"
+#include "sys/memory.h"
+
+namespace ev {
+
+// Why a direction does not move bytes although it is enabled. Bits, since several may hold at once.
+enum class Suspend : std::uint8_t {
+  watermark = 1,     // the input has reached its high mark
+  bandwidth = 2,     // the rate limits say so
+  lookup = 4,        // a host name is being resolved or its addresses tried
+  filter = 8,        // the filter above does not want to read
+  backpressure = 16  // a pipe's other side is full
+};
+
+// What a stream must remember only in unusual cases; most streams have none.
+struct StreamExtras : Allocated {
+  Lock lock;
+  std::size_t max_single_read = 0;   // 0: the default
+  std::size_t max_single_write = 0;  // 0: the default
+  int dns_error = 0;
+};
+
+class Stream : public BufferObserver, public bufferevent, public Allocated {
+ public:
+  // The most that one turn of the loop reads or writes unless the program says otherwise.
+  static constexpr std::size_t default_max_single = 262144;
+
+  static Stream& of(bufferevent* bev) noexcept { return static_cast<Stream&>(*bev); }
+
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  // ---- what C asks (called with the lock held)
+  // -----------------------------------------------------------------
+  bool enable(short what);
+  bool disable(short what);
+  void set_callbacks(bufferevent_data_cb read, bufferevent_data_cb write,
+                     bufferevent_event_cb event, void* arg);
+  void set_watermarks(short what, std::size_t low, std::size_t high);
+  void set_timeouts(const timeval* read, const timeval* write);
+  // Runs the callbacks of these directions as if bytes had moved; options are
+  // bufferevent_trigger_options.
+  void trigger(short what, int options);
+  void trigger_event(short what, int options);
+  void set_max_single_read(std::size_t size);
+  void set_max_single_write(std::size_t size);
+  std::size_t max_single_read() const noexcept;
+  std::size_t max_single_write() const noexcept;
+
+  Loop& loop() const noexcept { return *ev_base; }
+  Lock& lock() noexcept;
+  int priority() const noexcept { return deferred_.callback.evcb_pri; }
+  int dns_error() const noexcept { return extras_ != nullptr ? extras_->dns_error : 0; }
+
+  // ---- references
+  // ----------------------------------------------------------------------------------------------
+  void retain() noexcept { references_++; }
+  // Gives up one reference, and the lock once. True when it was the last one: the stream is gone,
+  // or will be as soon as its loop, which runs in another thread, comes to it.
+  bool release_and_unlock() noexcept;
+  // bufferevent_free(): no callback runs from now on; the memory goes with the last reference.
+  // Gives up the lock.
+  void free_and_unlock() noexcept;
+  // Gives a stream that was made without BEV_OPT_THREADSAFE a lock of its own. Throws
+  // std::bad_alloc.
+  void become_threadsafe() { use_lock(Lock::make()); }
+  bool is_freed() const noexcept { return freed_; }
+  bool is_dead() const noexcept { return references_ == 0; }
+
+  // ---- suspension
+  // ----------------------------------------------------------------------------------------------
+  void suspend_read(Suspend reason);
+  void suspend_write(Suspend reason);
+  void resume_read(Suspend reason);
+  void resume_write(Suspend reason);
+  bool wants_read() const noexcept { return (enabled & EV_READ) != 0 && read_suspended_ == 0; }
+  bool wants_write() const noexcept { return (enabled & EV_WRITE) != 0 && write_suspended_ == 0; }
+
+  // ---- what a subclass is
+  // -------------------------------------------------------------------------------------- Begins
+  // or ceases to move bytes in these directions (EV_READ, EV_WRITE). start() is called again for a
+  // direction that is running already.
+  virtual bool start(short what) = 0;
+  virtual void stop(short what) = 0;
+  // bufferevent_flush(): -1 refused, 0 nothing to move, 1 moved.
+  virtual int flush(short what, bufferevent_flush_mode mode);
+  virtual int fd() const noexcept { return -1; }
+  virtual bool set_fd(int) { return false; }
+  virtual bool set_base(Loop&) { return false; }
+  virtual bool set_priority(int) { return false; }
+  virtual Stream* underlying() const noexcept { return nullptr; }
+  virtual Stream* partner() const noexcept { return nullptr; }
+  // What only some types can do; null: not one of them.
+  virtual class FdStream* as_fd_stream() noexcept { return nullptr; }
+  virtual class TlsStream* as_tls_stream() noexcept { return nullptr; }
+
+ protected:
+  // Options are bufferevent_options. Throws std::bad_alloc.
+  Stream(Loop& loop, int options);
+  // A subclass lets go of descriptors and partners here. Runs without the lock, in the loop's
+  // thread or while the loop does not run; no event of ours is pending any more.
+  virtual ~Stream();
+
+  // The program added to the output (or a pair's partner took from it).
+  virtual void on_output_changed(std::size_t added, std::size_t deleted) = 0;
+  virtual void on_input_changed(std::size_t added, std::size_t deleted);
+  // Timeouts were set: adjust those that are running.
+  virtual void adjust_timeouts() = 0;
+
+  // ---- for subclasses: the last steps of moving bytes; the user may free the stream in any of
+  // them -------------
+  void deliver_read(int options = 0) { trigger(EV_READ, options); }
+  void deliver_write(int options = 0) { trigger(EV_WRITE, options); }
+  // Disables the directions named in `what` (BEV_EVENT_READING, _WRITING) and tells the program.
+  void fail(short what, int error);
+  void raise_event(short what, int options = 0);
+
+  // How much a read may add to the input now: the turn's maximum and the high watermark. 0:
+  // suspended.
+  std::size_t read_room();
+  bool has_option(int option) const noexcept { return (options_ & option) != 0; }
+  bool has_max_single_write() const noexcept;
+  StreamExtras& extras();
+  void use_lock(Lock lock);  // before the stream is visible to anybody else
+  Deferred& deferred() noexcept { return deferred_; }
+
+  std::uint8_t read_size_shift_ =
+      14;  // one read asks for 1 << this many bytes; grows after full reads
+
+ private:
+  friend class Hold;
+
+  void on_buffer_change(evbuffer& buffer, std::size_t added, std::size_t deleted) override;
+  void hold() noexcept override;
+  void release() noexcept override { release_and_unlock(); }
+  static void run_deferred(event_callback*, void* stream);
+  void run_pending_callbacks();
+  void defer_callbacks() noexcept;
+  void call_data(bufferevent_data_cb callback);
+  void call_event(bufferevent_event_cb callback, short what, int error);
+  bool call_pending_events(short which);
+  void destroy() noexcept;
+
+  std::uint8_t options_;
+  std::uint8_t read_suspended_ = 0;
+  std::uint8_t write_suspended_ = 0;
+  bool freed_ : 1 = false;
+  bool read_callback_pending_ : 1 = false;
+  bool write_callback_pending_ : 1 = false;
+  short pending_events_ = 0;
+  short pending_errno_ = 0;
+  std::uint32_t references_ = 1;
+  Deferred deferred_;
+  StreamExtras* extras_ = nullptr;
+  evbuffer input_;
+  evbuffer output_;
+};
+
+// Lock and reference for as long as the library or a user's callback works on a stream: the door
+// for C calls and for events. After a user's callback ran, ask is_freed() before anything else.
+class Hold {
+ public:
+  explicit Hold(Stream& stream) noexcept : stream_(stream) {
+    stream.lock().lock();
+    stream.retain();
+  }
+  ~Hold() { stream_.release_and_unlock(); }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+
+ private:
+  Stream& stream_;
+};
+
+}  // namespace ev

@@ -1,0 +1,136 @@
+// How a stream talks to the program: at once, or deferred to the loop's own stack.
+#include <cerrno>
+
+#include "stream/stream.h"
+
+namespace ev {
+namespace {
+
+// Trigger options share the bits of the creation options (BEV_TRIG_DEFER_CALLBACKS is
+// BEV_OPT_DEFER_CALLBACKS).
+static_assert(static_cast<int>(BEV_TRIG_DEFER_CALLBACKS) ==
+              static_cast<int>(BEV_OPT_DEFER_CALLBACKS));
+
+}  // namespace
+
+void Stream::set_callbacks(bufferevent_data_cb read, bufferevent_data_cb write,
+                           bufferevent_event_cb event, void* arg) {
+  readcb = read;
+  writecb = write;
+  errorcb = event;
+  cbarg = arg;
+}
+
+void Stream::trigger(short what, int options) {
+  const bool ignore_marks = (options & BEV_TRIG_IGNORE_WATERMARKS) != 0;
+  const bool defer =
+      has_option(BEV_OPT_DEFER_CALLBACKS) || (options & BEV_TRIG_DEFER_CALLBACKS) != 0;
+  if ((what & EV_READ) != 0 && readcb != nullptr &&
+      (ignore_marks || input_.size() >= wm_read.low)) {
+    if (defer) {
+      read_callback_pending_ = true;
+      defer_callbacks();
+    } else {
+      call_data(readcb);
+      if (freed_) return;
+    }
+  }
+  if ((what & EV_WRITE) != 0 && writecb != nullptr &&
+      (ignore_marks || output_.size() <= wm_write.low)) {
+    if (defer) {
+      write_callback_pending_ = true;
+      defer_callbacks();
+    } else {
+      call_data(writecb);
+    }
+  }
+}
+
+void Stream::trigger_event(short what, int options) { raise_event(what, options); }
+
+void Stream::raise_event(short what, int options) {
+  if (errorcb == nullptr) return;
+  const int error = errno;
+  const bool defer =
+      has_option(BEV_OPT_DEFER_CALLBACKS) || (options & BEV_TRIG_DEFER_CALLBACKS) != 0;
+  if (!defer) {
+    call_event(errorcb, what, error);
+    return;
+  }
+  pending_events_ = static_cast<short>(pending_events_ | what);
+  pending_errno_ = static_cast<short>(error);
+  defer_callbacks();
+}
+
+void Stream::fail(short what, int error) {
+  short directions = 0;
+  if ((what & BEV_EVENT_READING) != 0) directions |= EV_READ;
+  if ((what & BEV_EVENT_WRITING) != 0) directions |= EV_WRITE;
+  disable(directions);
+  errno = error;
+  raise_event(what);
+}
+
+void Stream::defer_callbacks() noexcept { schedule(loop(), deferred_); }
+
+void Stream::run_deferred(event_callback*, void* self) {
+  Stream& stream = *static_cast<Stream*>(self);
+  stream.lock().lock();
+  if (stream.is_dead()) {  // freed from another thread; this is the loop's thread, so nothing else
+                           // runs
+    stream.lock().unlock();
+    stream.destroy();
+    return;
+  }
+  stream.lock().unlock();
+  Hold hold(stream);
+  stream.run_pending_callbacks();
+}
+
+// The order is a promise: the connection is there before its bytes are, and its end comes after
+// them.
+void Stream::run_pending_callbacks() {
+  if (!call_pending_events(BEV_EVENT_CONNECTED)) return;
+  if (read_callback_pending_) {
+    read_callback_pending_ = false;
+    if (readcb != nullptr) call_data(readcb);
+    if (freed_) return;
+  }
+  if (write_callback_pending_) {
+    write_callback_pending_ = false;
+    if (writecb != nullptr) call_data(writecb);
+    if (freed_) return;
+  }
+  call_pending_events(static_cast<short>(~BEV_EVENT_CONNECTED));
+}
+
+// False when the program freed us meanwhile.
+bool Stream::call_pending_events(short which) {
+  const short what = static_cast<short>(pending_events_ & which);
+  if (what == 0) return true;
+  pending_events_ = static_cast<short>(pending_events_ & ~which);
+  if (errorcb != nullptr) call_event(errorcb, what, pending_errno_);
+  return !freed_;
+}
+
+void Stream::call_data(bufferevent_data_cb callback) {
+  void* arg = cbarg;
+  if (!has_option(BEV_OPT_UNLOCK_CALLBACKS)) {
+    callback(this, arg);
+    return;
+  }
+  lock().unlock();
+  callback(this, arg);
+  lock().lock();
+}
+
+void Stream::call_event(bufferevent_event_cb callback, short what, int error) {
+  void* arg = cbarg;
+  const bool unlock = has_option(BEV_OPT_UNLOCK_CALLBACKS);
+  if (unlock) lock().unlock();
+  errno = error;  // for EVUTIL_SOCKET_ERROR() in the callback
+  callback(this, what, arg);
+  if (unlock) lock().lock();
+}
+
+}  // namespace ev

@@ -1,0 +1,51 @@
+#include "stream/timer_stream.h"
+
+#include <cerrno>
+
+#include "loop/event.h"
+#include "stream/from_loop.h"
+
+namespace ev {
+namespace {
+
+// A timeout runs only while the stream would really move bytes.
+void run_timer(Loop& loop, event& timer, const timeval& timeout, bool is_moving) {
+  if (is_moving && timerisset(&timeout)) {
+    loop.add(timer, &timeout);
+  } else if ((timer.ev_evcallback.evcb_flags & EVLIST_TIMEOUT) != 0) {
+    loop.remove(timer);
+  }
+}
+
+}  // namespace
+
+TimerStream::TimerStream(Loop& loop, int options) : Stream(loop, options) {
+  assign(ev_read, &loop, -1, EV_PERSIST, read_event, this);
+  assign(ev_write, &loop, -1, EV_PERSIST, write_event, this);
+}
+
+void TimerStream::adjust_timeouts() {
+  restart_read_timeout();
+  restart_write_timeout();
+}
+
+void TimerStream::restart_read_timeout() { run_timer(loop(), ev_read, timeout_read, wants_read()); }
+
+void TimerStream::restart_write_timeout() {
+  run_timer(loop(), ev_write, timeout_write, wants_write() && !output->empty());
+}
+
+void TimerStream::read_event(int, short, void* self) {
+  TimerStream& stream = *static_cast<TimerStream*>(self);
+  from_loop(stream, [&] { stream.fail(BEV_EVENT_TIMEOUT | BEV_EVENT_READING, ETIMEDOUT); });
+}
+
+void TimerStream::write_event(int, short what, void* self) {
+  TimerStream& stream = *static_cast<TimerStream*>(self);
+  from_loop(stream, [&] {
+    if (what != EV_TIMEOUT) return stream.on_flush();
+    stream.fail(BEV_EVENT_TIMEOUT | BEV_EVENT_WRITING, ETIMEDOUT);
+  });
+}
+
+}  // namespace ev

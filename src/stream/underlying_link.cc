@@ -1,0 +1,39 @@
+#include "stream/underlying_link.h"
+
+#include <mutex>
+
+namespace ev {
+
+thread_local int StackDepth::depth_ = 0;
+
+Lock shared_lock(Stream& lower, int upper_options) {
+  if (!lower.lock() && (upper_options & BEV_OPT_THREADSAFE) != 0) lower.become_threadsafe();
+  return Lock::borrow(lower.lock().handle());
+}
+
+void UnderlyingLink::attach(Stream& lower, bufferevent_data_cb read, bufferevent_data_cb write,
+                            bufferevent_event_cb event, void* upper) {
+  lower_ = &lower;
+  upper_ = upper;
+  lower.retain();
+  lower.set_callbacks(read, write, event, upper);
+  lower.suspend_read(Suspend::filter);
+  lower.enable(EV_READ | EV_WRITE);
+}
+
+void UnderlyingLink::detach(bool free_lower) noexcept {
+  if (lower_ == nullptr) return;
+  Stream& lower = *lower_;
+  lower_ = nullptr;
+  lower.lock().lock();
+  if (free_lower) {
+    lower.lock().lock();  // one for each reference that goes
+    lower.free_and_unlock();
+  } else {
+    if (lower.cbarg == upper_) lower.set_callbacks(nullptr, nullptr, nullptr, nullptr);
+    lower.resume_read(Suspend::filter);
+  }
+  lower.release_and_unlock();
+}
+
+}  // namespace ev

@@ -1,0 +1,49 @@
+// How a stream sits on top of another: it takes the lower one's callbacks, holds a reference, and
+// keeps the lower one from reading while the upper one does not want bytes. Part of the upper
+// stream and under its lock, which both share.
+#pragma once
+
+#include "stream/stream.h"
+
+namespace ev {
+
+class UnderlyingLink {
+ public:
+  UnderlyingLink() = default;
+  UnderlyingLink(const UnderlyingLink&) = delete;
+  UnderlyingLink& operator=(const UnderlyingLink&) = delete;
+
+  // `upper` is the callbacks' argument and outlives the link. Enables both directions of the lower
+  // stream; its reading stays suspended until resume_reading().
+  void attach(Stream& lower, bufferevent_data_cb read, bufferevent_data_cb write,
+              bufferevent_event_cb event, void* upper);
+  // Gives the lower stream back to the program, or frees it with us.
+  void detach(bool free_lower) noexcept;
+
+  explicit operator bool() const noexcept { return lower_ != nullptr; }
+  Stream& lower() const noexcept { return *lower_; }
+  Stream* pointer() const noexcept { return lower_; }
+
+ private:
+  Stream* lower_ = nullptr;
+  void* upper_ = nullptr;
+};
+
+// The lower stream's lock for both, made now if the upper one shall be safe and the lower one has
+// none.
+Lock shared_lock(Stream& lower, int upper_options);
+
+// Streams on streams: a call that goes down (a write) or up (a read) through more than a few of
+// them continues from the loop's stack, so that the height of a stack does not become the depth of
+// ours.
+class StackDepth {
+ public:
+  StackDepth() noexcept { depth_++; }
+  ~StackDepth() { depth_--; }
+  bool is_too_deep() const noexcept { return depth_ > 16; }
+
+ private:
+  static thread_local int depth_;
+};
+
+}  // namespace ev
