@@ -523,7 +523,6 @@ EVENT2_EXPORT_SYMBOL const struct timeval* event_base_init_common_timeout(
 #define EVENT_LOG_MSG 1   /**< information */
 #define EVENT_LOG_WARN 2  /**< something failed that the caller may want to know */
 #define EVENT_LOG_ERR 3   /**< the last words before event_set_fatal_callback() */
-/* Old spellings. */
 #define _EVENT_LOG_DEBUG EVENT_LOG_DEBUG
 #define _EVENT_LOG_MSG EVENT_LOG_MSG
 #define _EVENT_LOG_WARN EVENT_LOG_WARN

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""Compare what the shared libraries export and need with the interface recorded in data/.
+
+usage: check_exports.py LIBDIR [--libraries NAME...] [--include DIR] [--shared-runtime]
+
+NAME is event, event_core, ...; the default is all that LIBDIR holds. --shared-runtime allows the C++
+runtime as a shared library, as builds with sanitizers have it.
+"""
+
+import argparse
+import pathlib
+import re
+import subprocess
+import sys
+
+import table
+
+LIBRARIES = ["event", "event_core", "event_extra", "event_openssl", "event_pthreads"]
+CORE = "libevent_core-2.1.so.7"
+SYSTEM = {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2"}
+OPENSSL = {"libssl.so.3", "libcrypto.so.3", "libssl.so.1.1", "libcrypto.so.1.1"}
+RUNTIME = {"libstdc++.so.6", "libgcc_s.so.1"}
+SANITIZERS = {"libasan.so.8", "libubsan.so.1", "libtsan.so.2", "librt.so.1", "libpthread.so.0",
+              "libdl.so.2"}
+MAY_NEED = {
+    "event": SYSTEM,
+    "event_core": SYSTEM,
+    "event_extra": SYSTEM | {CORE},
+    "event_openssl": SYSTEM | OPENSSL | {CORE},
+    "event_pthreads": SYSTEM | {CORE},
+}
+MUST_NEED = {"event_extra": {CORE}, "event_openssl": {CORE}, "event_pthreads": {CORE}}
+
+EXPECTED_SONAME = "lib{}-2.1.so.7"
+
+
+def run(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+class Library:
+    def __init__(self, path):
+        self.path = path
+        self.exports, self.kinds = set(), {}
+        for line in run("nm", "-D", "--defined-only", path).splitlines():
+            _, kind, name = line.split()
+            self.exports.add(name)
+            self.kinds[name] = kind
+        self.imports = {line.split()[-1] for line in run("nm", "-D", "--undefined-only",
+                                                         path).splitlines()}
+        dynamic = run("readelf", "-dW", path)
+        self.needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic))
+        self.soname = "".join(re.findall(r"\(SONAME\).*\[(.*)\]", dynamic))
+        self.symbolic = "SYMBOLIC" in dynamic
+        self.bind_now = "BIND_NOW" in dynamic or re.search(r"\(FLAGS_1\).*NOW", dynamic) is not None
+        self.defines_versions = "(VERDEF)" in dynamic
+
+
+def recorded_for(name):
+    home = "event_core" if name == "event" else name
+    return {row["symbol"] for row in table.rows("symbols") if row["library"] == home}
+
+
+def problems(name, library, declared, may_need):
+    """What is wrong with one library, in sentences."""
+    exports = library.exports
+    for symbol in sorted(recorded_for(name) - exports):
+        yield f"does not export {symbol}"
+    for symbol in sorted(exports - declared):
+        if not symbol.startswith("bevel_"):
+            yield f"exports {symbol}, which no public header declares"
+    for symbol, kind in sorted(library.kinds.items()):
+        if kind != "T":
+            yield f"exports {symbol} with kind {kind}, not as a function"
+    if library.soname != EXPECTED_SONAME.format(name):
+        yield f"has SONAME {library.soname!r}"
+    for needed in sorted(library.needed - may_need):
+        yield f"needs {needed}"
+    for needed in sorted(MUST_NEED.get(name, set()) - library.needed):
+        yield f"does not need {needed}"
+    if library.defines_versions:
+        yield "defines symbol versions"
+    if library.symbolic:
+        yield "is linked with -Bsymbolic: combined and core would not share their state"
+    if not library.bind_now:
+        yield "is not linked with -z now"
+
+
+def problems_between(libraries):
+    """What is wrong with the libraries taken together."""
+    core = libraries.get("event_core")
+    if core is None:
+        return
+    combined = libraries.get("event")
+    if combined is not None:
+        for symbol in sorted(combined.exports ^ core.exports):
+            if "event_extra" not in libraries or symbol not in libraries["event_extra"].exports:
+                yield f"event and event_core do not both export {symbol}"
+    for name, library in libraries.items():
+        for symbol in sorted(library.imports):
+            if re.match(r"(ev\w*|bufferevent|bevel)_", symbol):
+                if symbol not in core.exports:
+                    yield f"{name} imports {symbol}, which event_core does not export"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("libdir", type=pathlib.Path)
+    parser.add_argument("--libraries", nargs="+", choices=LIBRARIES)
+    parser.add_argument("--include", type=pathlib.Path, default=table.DEFAULT_INCLUDE_DIR)
+    parser.add_argument("--shared-runtime", action="store_true")
+    options = parser.parse_args()
+
+    files = {name: options.libdir / EXPECTED_SONAME.format(name) for name in LIBRARIES}
+    names = options.libraries or [name for name in LIBRARIES if files[name].exists()]
+    missing = [str(files[name]) for name in names if not files[name].exists()]
+    if missing or not names:
+        sys.exit(f"not built: {', '.join(missing) or options.libdir}")
+    libraries = {name: Library(files[name]) for name in names}
+    declared = set(table.declared_functions(options.include))
+    runtime = RUNTIME | SANITIZERS if options.shared_runtime else set()
+
+    found = [f"lib{name} {problem}" for name, library in libraries.items()
+             for problem in problems(name, library, declared, MAY_NEED[name] | runtime)]
+    found += problems_between(libraries)
+    print("\n".join(found) if found else f"{', '.join(names)}: as recorded")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
