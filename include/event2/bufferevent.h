@@ -107,7 +107,8 @@ EVENT2_EXPORT_SYMBOL int bufferevent_socket_connect(struct bufferevent* bev,
 /**
  * Resolve a name and connect to its addresses, the next one being tried soon if one does not answer
  * (RFC 8305), without waiting. Results arrive as from bufferevent_socket_connect(); if the name
- * cannot be resolved, bufferevent_socket_get_dns_error() tells why.
+ * cannot be resolved, bufferevent_socket_get_dns_error() tells why. A socket that the bufferevent
+ * has already is connected to the first address only.
  *
  * @param dns_base NULL: the system's resolver, which the library runs in a thread of its own
  * @param family AF_INET, AF_INET6, or AF_UNSPEC for both
@@ -118,7 +119,7 @@ EVENT2_EXPORT_SYMBOL int bufferevent_socket_connect_hostname(struct bufferevent*
                                                              int family, const char* hostname,
                                                              int port);
 
-/** bufferevent_socket_connect_hostname() with hints as for evutil_getaddrinfo(). */
+/** bufferevent_socket_connect_hostname() with hints as evutil_getaddrinfo() takes, but not NULL. */
 EVENT2_EXPORT_SYMBOL int bufferevent_socket_connect_hostname_hints(
     struct bufferevent* bev, struct evdns_base* dns_base, const struct evutil_addrinfo* hints,
     const char* hostname, int port);
@@ -134,7 +135,7 @@ EVENT2_EXPORT_SYMBOL int bufferevent_socket_get_dns_error(struct bufferevent* be
  */
 EVENT2_EXPORT_SYMBOL int bufferevent_setfd(struct bufferevent* bev, evutil_socket_t fd);
 
-/** bufferevent_setfd() that closes the old socket if BEV_OPT_CLOSE_ON_FREE is set. */
+/** bufferevent_setfd() that closes the old socket, unless it is the new one. */
 EVENT2_EXPORT_SYMBOL int bufferevent_replacefd(struct bufferevent* bev, evutil_socket_t fd);
 
 /** The socket, of a filter the one underneath; -1 if there is none. */
@@ -321,7 +322,7 @@ typedef enum bufferevent_filter_result (*bufferevent_filter_cb)(struct evbuffer*
  * @param input_filter NULL passes data through unchanged
  * @param output_filter NULL passes data through unchanged
  * @param free_context called with ctx when the filter is gone, which may be after
- * bufferevent_free() has returned; may be NULL
+ * bufferevent_free() has returned, but not if this function fails; may be NULL
  */
 EVENT2_EXPORT_SYMBOL struct bufferevent* bufferevent_filter_new(
     struct bufferevent* underlying, bufferevent_filter_cb input_filter,

@@ -18,8 +18,9 @@ extern "C" {
 
 /**
  * Make a socket bufferevent on the base of event_init(), with its callbacks. The socket is not
- * closed with it. Without such a base, bufferevent_base_set() must follow.
+ * closed with it.
  *
+ * @return NULL also without such a base
  * @see bufferevent_socket_new, bufferevent_setcb
  */
 EVENT2_EXPORT_SYMBOL struct bufferevent* bufferevent_new(evutil_socket_t fd, evbuffercb readcb,

@@ -81,7 +81,7 @@ EVENT2_EXPORT_SYMBOL int bufferevent_ssl_renegotiate(struct bufferevent* bev);
 /**@{*/
 /** Report a connection that ends without close_notify as BEV_EVENT_EOF, not as BEV_EVENT_ERROR. */
 #define BUFFEREVENT_SSL_DIRTY_SHUTDOWN 1
-/** Put pieces of the output together into as few records as possible. */
+/** Accepted for compatibility: pieces of the output are put together into full records anyhow. */
 #define BUFFEREVENT_SSL_BATCH_WRITE 2
 
 /** The flags in force; EV_UINT64_MAX for other kinds. */
