@@ -52,7 +52,7 @@ struct evbuffer_ptr {
 /** Make an empty buffer. It holds no memory for data before there is some. */
 EVENT2_EXPORT_SYMBOL struct evbuffer* evbuffer_new(void);
 
-/** Free a buffer and its data; cleanup functions of references run. */
+/** Free a buffer and its data; cleanup functions of references run. Allowed in its callbacks. */
 EVENT2_EXPORT_SYMBOL void evbuffer_free(struct evbuffer* buf);
 
 /** The number of bytes in a buffer. */
@@ -175,8 +175,8 @@ EVENT2_EXPORT_SYMBOL int evbuffer_drain(struct evbuffer* buf, size_t len);
  * evbuffer_peek().
  *
  * @param size negative for all bytes
- * @return the first byte, valid until the buffer is changed; NULL if the buffer has fewer than size
- *   bytes or there is no memory. Bytes of references and files must not be written to.
+ * @return the first byte, valid until the buffer is changed; NULL if size is 0, the buffer has
+ *   fewer bytes, or there is no memory. Bytes of references and files must not be written to.
  */
 EVENT2_EXPORT_SYMBOL unsigned char* evbuffer_pullup(struct evbuffer* buf, ev_ssize_t size);
 
@@ -215,10 +215,10 @@ EVENT2_EXPORT_SYMBOL char* evbuffer_readln(struct evbuffer* buffer, size_t* n_re
 
 /** @name Moving and sharing data between buffers */
 /**@{*/
-/** Move all of inbuf to the back of outbuf. No bytes are copied. */
+/** Move all of inbuf, whose front must not be frozen, to the back of outbuf without copying. */
 EVENT2_EXPORT_SYMBOL int evbuffer_add_buffer(struct evbuffer* outbuf, struct evbuffer* inbuf);
 
-/** Move all of src in front of dst. No bytes are copied. */
+/** Move all of src, whose front must not be frozen, in front of dst without copying. */
 EVENT2_EXPORT_SYMBOL int evbuffer_prepend_buffer(struct evbuffer* dst, struct evbuffer* src);
 
 /**
@@ -314,7 +314,7 @@ EVENT2_EXPORT_SYMBOL int evbuffer_add_file_segment(struct evbuffer* buf,
  * Write what a buffer holds to a descriptor and drop what was written. A closed connection is an
  * error (EPIPE), never a SIGPIPE.
  *
- * @return how many bytes were written, or -1
+ * @return how many bytes were written, or -1, also if there are none
  */
 EVENT2_EXPORT_SYMBOL int evbuffer_write(struct evbuffer* buffer, evutil_socket_t fd);
 

@@ -96,7 +96,7 @@ EVENT2_EXPORT_SYMBOL int evutil_gettime_monotonic(struct evutil_monotonic_timer*
 /**
  * Make two sockets that are connected to each other.
  *
- * @param d AF_UNIX; or AF_INET for a TCP connection over the loopback interface
+ * @param d AF_UNIX; or AF_INET or AF_INET6 for a TCP connection over the loopback interface
  * @param type SOCK_STREAM or another type the family has
  * @param protocol 0
  * @param sv receives the two sockets, which the caller closes
@@ -172,7 +172,8 @@ EVENT2_EXPORT_SYMBOL int evutil_closesocket(evutil_socket_t sock);
  *
  * @param datelen the size of date; 30 is enough
  * @param tm the time in UTC; NULL means now
- * @return the length of the complete text, which was cut off if that is not less than datelen
+ * @return the length of the complete text, which was cut off if that is not less than datelen; 0 if
+ *   datelen is 0; -1 if tm is no date
  */
 EVENT2_EXPORT_SYMBOL int evutil_date_rfc1123(char* date, const size_t datelen, const struct tm* tm);
 /**@}*/
@@ -189,8 +190,8 @@ EVENT2_EXPORT_SYMBOL ev_int64_t evutil_strtoll(const char* s, char** endptr, int
 /**
  * snprintf() as C99 has it.
  *
- * @return the length of the complete text, which was cut off if that is not less than buflen, or
- *   -1 if the format cannot be converted
+ * @return the length of the complete text, which was cut off if that is not less than buflen; 0 if
+ *   buflen is 0; -1 if the format cannot be converted
  */
 EVENT2_EXPORT_SYMBOL int evutil_snprintf(char* buf, size_t buflen, const char* format, ...)
 #ifdef __GNUC__
@@ -312,7 +313,7 @@ EVENT2_EXPORT_SYMBOL const char* evutil_gai_strerror(int err);
 /** @name Random numbers that cannot be guessed. The system seeds the generator. */
 /**@{*/
 
-/** Fill memory with random bytes. */
+/** Fill memory with random bytes. Ends the process if the system has none to give. */
 EVENT2_EXPORT_SYMBOL void evutil_secure_rng_get_bytes(void* buf, size_t n);
 
 /** Make sure that the generator works. Optional. @return -1 if there is no source of randomness */
@@ -321,7 +322,7 @@ EVENT2_EXPORT_SYMBOL int evutil_secure_rng_init(void);
 /** Name another device than /dev/urandom. @return -1, since the system's generator needs none */
 EVENT2_EXPORT_SYMBOL int evutil_secure_rng_set_urandom_device_file(char* fname);
 
-/** Mix bytes into the generator, which stays as good as it was even if they can be guessed. */
+/** Accepted and without effect: the system's generator needs no help. */
 EVENT2_EXPORT_SYMBOL void evutil_secure_rng_add_bytes(const char* dat, size_t datlen);
 /**@}*/
 
