@@ -33,8 +33,9 @@ typedef void (*evconnlistener_cb)(struct evconnlistener* lev, evutil_socket_t fd
                                   struct sockaddr* sa, int socklen, void* ptr);
 
 /**
- * Called when accept() failed in a way that waiting does not mend; EVUTIL_SOCKET_ERROR() tells how.
- * When the process has no free descriptors it is called too, and the listener tries again.
+ * Called when accept() failed for a reason that concerns more than the one connection, such as
+ * having no free descriptor; EVUTIL_SOCKET_ERROR() tells which. The listener pauses for 10
+ * milliseconds, then longer and up to a second, and tries again.
  *
  * @param ptr the argument given with the connection callback
  */
@@ -63,7 +64,7 @@ typedef void (*evconnlistener_errorcb)(struct evconnlistener* lev, void* ptr);
  * @param flags a combination of LEV_OPT_*; those that concern binding have no effect
  * @param backlog how many connections may wait to be accepted; negative for a usual number, 0 if
  *   the socket is listening already
- * @param fd a non-blocking socket; on failure it stays the caller's
+ * @param fd is made non-blocking; on failure it stays the caller's
  */
 EVENT2_EXPORT_SYMBOL struct evconnlistener* evconnlistener_new(struct event_base* base,
                                                                evconnlistener_cb cb, void* ptr,
@@ -72,10 +73,10 @@ EVENT2_EXPORT_SYMBOL struct evconnlistener* evconnlistener_new(struct event_base
 
 /**
  * Make a socket, bind it and make a listener over it. Use LEV_OPT_CLOSE_ON_FREE, unless the program
- * closes evconnlistener_get_fd() itself.
+ * closes evconnlistener_get_fd() itself. SO_KEEPALIVE is set for its connections.
  *
  * @param backlog as for evconnlistener_new(), but not 0
- * @param sa the address: AF_INET, AF_INET6 or AF_UNIX; NULL for a socket that is not bound
+ * @param sa the address: AF_INET, AF_INET6 or AF_UNIX
  * @return NULL also if the address is in use; EVUTIL_SOCKET_ERROR() tells
  */
 EVENT2_EXPORT_SYMBOL struct evconnlistener* evconnlistener_new_bind(struct event_base* base,
