@@ -3,9 +3,16 @@
 // success closes the others.
 #pragma once
 
+#include <event2/event_struct.h>
 #include <netdb.h>
 
+#include <mutex>
+#include <vector>
+
+#include "net/socket.h"
 #include "sys/clock.h"
+#include "sys/fd.h"
+#include "sys/memory.h"
 
 struct event_base;
 
@@ -23,7 +30,7 @@ struct ConnectorTiming {
   Duration deadline = Duration::max();                      // for all attempts together; max: none
 };
 
-class Connector {
+class Connector : public Allocated {
  public:
   // Takes `list` (freeaddrinfo) and starts the first attempt. An empty list fails like one whose
   // addresses all fail: through the callback. The connector is gone when its callback has returned.
@@ -39,9 +46,50 @@ class Connector {
   Connector(const Connector&) = delete;
   Connector& operator=(const Connector&) = delete;
 
- protected:
-  Connector() = default;
-  ~Connector() = default;
+ private:
+  struct Attempt {
+    Connector* owner = nullptr;
+    const addrinfo* address = nullptr;
+    Fd socket;  // open: the kernel is connecting, and `ready` is pending
+    event ready{};
+  };
+  // Decided: the outcome is known but not reported yet.
+  enum class State { trying, decided, reporting, cancelled };
+
+  Connector(Loop& loop, addrinfo* list, Connected callback, void* argument,
+            const ConnectorTiming& timing);
+  ~Connector();
+
+  static void on_attempt_ready(int fd, short what, void* attempt);
+  static void on_timer(int fd, short what, void* connector);
+  template <class Step>
+  void run(Step step) noexcept;
+
+  void finish_attempt(Attempt& attempt);
+  void on_time();
+  void try_next();
+  bool begin(Attempt& attempt);
+  void set_timer();
+  void note_failure(int error) noexcept;
+  void decide(int fd, int error) noexcept;
+  void abandon_attempts() noexcept;
+  void report() noexcept;
+
+  Loop& loop_;
+  addrinfo* list_;
+  Connected callback_;
+  void* argument_;
+  ConnectorTiming timing_;
+  TimePoint deadline_ = TimePoint::max();
+
+  std::mutex mutex_;  // between the loop's thread and cancel(); not held while the callback runs
+  State state_ = State::trying;
+  event timer_{};
+  std::vector<Attempt, Allocator<Attempt>> attempts_;  // in the order of trying; never grows
+  std::size_t begun_ = 0;
+  std::size_t open_ = 0;
+  Fd winner_;
+  int error_ = 0;
 };
 
 }  // namespace ev

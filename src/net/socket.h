@@ -9,7 +9,8 @@
 
 namespace ev {
 
-// A non-blocking socket that does not survive exec(). Empty: errno tells why.
+// A non-blocking socket. It survives exec() unless `type` says SOCK_CLOEXEC. Empty: errno tells
+// why.
 Fd make_socket(int family, int type, int protocol = 0) noexcept;
 
 enum class ConnectState { connected, in_progress, failed };
@@ -37,11 +38,11 @@ bool make_nonblocking(int fd) noexcept;
 bool make_close_on_exec(int fd) noexcept;
 bool set_option(int fd, int level, int option, int value) noexcept;
 
-// Listening sockets. Before bind().
-bool allow_address_reuse(int fd) noexcept;  // SO_REUSEADDR: bind while old connections linger
-bool allow_port_sharing(int fd) noexcept;   // SO_REUSEPORT: several sockets share the port
-bool allow_ipv6_only(int fd) noexcept;      // IPV6_V6ONLY
-bool defer_accept(int fd) noexcept;  // TCP_DEFER_ACCEPT: wake up when the first data is there
+// For listening sockets, before bind().
+bool allow_address_reuse(int fd) noexcept;       // SO_REUSEADDR: old connections may linger
+bool allow_port_sharing(int fd) noexcept;        // SO_REUSEPORT: several sockets, one port
+bool set_ipv6_only(int fd, bool only) noexcept;  // IPV6_V6ONLY: no IPv4 through this one
+bool defer_accept(int fd) noexcept;              // TCP_DEFER_ACCEPT: wake with the first data
 
 // socketpair(), and for AF_INET and AF_INET6, which the kernel cannot pair, two streams connected
 // over the loopback interface. False: errno tells why and `pair` is as it was.
