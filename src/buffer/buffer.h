@@ -30,9 +30,9 @@
 
 namespace ev {
 
-class Chain;
-class ChainList;
+struct Chain;
 struct BufferExtras;
+class BufferUse;
 
 // The stream that owns a buffer.
 struct BufferObserver {
@@ -149,7 +149,7 @@ struct evbuffer final : ev::Allocated {
   void replace_callbacks(evbuffer_cb function, void* argument);  // null: only removes them
   bool remove_callback(evbuffer_cb_entry* entry) noexcept;
   bool remove_callback(evbuffer_cb_func function, void* argument) noexcept;
-  void defer_callbacks(event_base& loop);
+  void defer_callbacks(event_base& loop, std::uint8_t priority);
 
   // --- Locking ---
   ev::Lock& lock() noexcept;  // an empty one when locking is not enabled
@@ -161,11 +161,58 @@ struct evbuffer final : ev::Allocated {
   static void destroy(evbuffer* buffer) noexcept;
 
  private:
-  friend class ev::ChainList;
-  friend class BufferUse;
+  friend class ev::BufferUse;
+
+  static constexpr std::uint8_t has_files =
+      4;  // some chain may still have to be read from its file
+  static constexpr std::uint8_t drains_to_fd = 8;
   static constexpr std::uint8_t freeze_bit(ev::End end) noexcept {
     return end == ev::End::front ? 1 : 2;
   }
+
+  // Changing the chains; none of these looks at freezing or announces anything.
+  bool fits(std::size_t size) const noexcept { return size <= max_size - total_; }
+  std::size_t grown(std::size_t size) const noexcept;  // how much to allocate for `size` more bytes
+  void copy_in(const void* data, std::size_t size);
+  void link_back(ev::Chain* chain) noexcept;  // a chain with bytes
+  void link_back(ev::Chain* first, ev::Chain* last, std::size_t size) noexcept;
+  void link_front(ev::Chain* first, ev::Chain* last, std::size_t size) noexcept;
+  ev::Chain* unlink_front(
+      std::size_t size) noexcept;  // the chains that are done with, for release_chains()
+  void replace_spare(ev::Chain* chain) noexcept;
+  void inherit_files(const evbuffer& source) noexcept;
+  std::span<std::byte> contiguous_room(std::size_t size);
+  ev::Chain* spare() const noexcept;
+  std::size_t room() const noexcept;
+  void add_to_tail(std::size_t size) noexcept;
+  void add_to_spare(std::size_t size) noexcept;
+  void transfer(evbuffer& destination, std::size_t size);
+  static void release_chains(ev::Chain* first) noexcept;
+
+  // Reading: positions are a chain and an index in it; null is the end.
+  struct Place {
+    ev::Chain* chain;
+    std::size_t at;
+  };
+  Place place_of(std::size_t offset) const noexcept;
+  Place place_of(const evbuffer_ptr* position) const noexcept;
+  bool make_readable(
+      std::size_t size) const noexcept;  // the first `size` bytes; errno tells why not
+  void copy_from(Place place, void* out, std::size_t size) const noexcept;
+
+  void take_in(ev::Chain& chunk, std::size_t size) noexcept;
+  ev::IoResult send_bytes(int fd, std::size_t most) noexcept;
+  ev::IoResult send_file(int fd, std::size_t most) noexcept;
+
+  // Tells callbacks and observer; the last thing that a change does.
+  void changed(std::size_t added, std::size_t deleted) {
+    if (extras_ != nullptr || observer_ != nullptr) announce(added, deleted);
+  }
+  void announce(std::size_t added, std::size_t deleted);
+  bool tell_callbacks(std::size_t added, std::size_t deleted);
+  void run_deferred();
+  void cancel_deferred() noexcept;
+  ev::BufferExtras& extras();
 
   ev::Chain* first_ = nullptr;
   ev::Chain* last_ = nullptr;

@@ -1,0 +1,224 @@
+#include "buffer/callbacks.h"
+
+#include <climits>
+#include <functional>
+#include <utility>
+
+#include "buffer/buffer.h"
+#include "buffer/use.h"
+
+namespace ev {
+
+CallbackList::~CallbackList() { remove_all(); }
+
+void CallbackList::add(evbuffer_cb_entry* entry) noexcept {
+  entry->next = newest_;
+  newest_ = entry;
+}
+
+bool CallbackList::remove(evbuffer_cb_entry* entry) noexcept {
+  for (evbuffer_cb_entry* at = newest_; at != nullptr; at = at->next) {
+    if (at != entry || at->dead()) continue;
+    at->function = nullptr;
+    at->sizes = nullptr;
+    has_dead_ = true;
+    if (running_ == 0) sweep();
+    return true;
+  }
+  return false;
+}
+
+void CallbackList::remove_all() noexcept {
+  for (evbuffer_cb_entry* at = newest_; at != nullptr; at = at->next) {
+    at->function = nullptr;
+    at->sizes = nullptr;
+    has_dead_ = true;
+  }
+  if (running_ == 0) sweep();
+}
+
+evbuffer_cb_entry* CallbackList::find(evbuffer_cb_func function,
+                                      const void* argument) const noexcept {
+  if (function == nullptr) return nullptr;
+  for (evbuffer_cb_entry* at = newest_; at != nullptr; at = at->next) {
+    if (at->function == function && at->argument == argument) return at;
+  }
+  return nullptr;
+}
+
+void CallbackList::run(evbuffer& buffer, const evbuffer_cb_info& info) {
+  ++running_;
+  for (evbuffer_cb_entry* at = newest_; at != nullptr; at = at->next) {
+    if (!at->enabled) continue;
+    if (at->function != nullptr) {
+      at->function(&buffer, &info, at->argument);
+    } else if (at->sizes != nullptr) {
+      at->sizes(&buffer, info.orig_size, info.orig_size + info.n_added - info.n_deleted,
+                at->argument);
+    }
+  }
+  if (--running_ == 0 && has_dead_) sweep();
+}
+
+void CallbackList::sweep() noexcept {
+  has_dead_ = false;
+  for (evbuffer_cb_entry** link = &newest_; *link != nullptr;) {
+    evbuffer_cb_entry* entry = *link;
+    if (entry->dead()) {
+      *link = entry->next;
+      delete entry;
+    } else {
+      link = &entry->next;
+    }
+  }
+}
+
+void BufferUse::enter() noexcept {
+  extras_->lock.lock();
+  ++extras_->users;
+  if (!extras_->callbacks.empty() && buffer_.observer_ != nullptr) {
+    held_ = buffer_.observer_;
+    held_->hold();
+  }
+}
+
+void BufferUse::leave() noexcept {
+  --extras_->users;
+  const bool last = extras_->may_go();
+  extras_->lock.unlock();
+  if (held_ != nullptr) held_->release();
+  if (last) delete &buffer_;
+}
+
+bool BufferPairUse::comes_first(evbuffer& one, evbuffer& other) noexcept {
+  return std::less<void*>()(one.lock().handle(), other.lock().handle());
+}
+
+namespace {
+
+constinit Lock no_lock;
+
+}  // namespace
+}  // namespace ev
+
+ev::BufferExtras& evbuffer::extras() {
+  if (extras_ == nullptr) extras_ = new ev::BufferExtras();
+  return *extras_;
+}
+
+ev::Lock& evbuffer::lock() noexcept { return extras_ != nullptr ? extras_->lock : ev::no_lock; }
+
+bool evbuffer::has_lock() const noexcept {
+  return extras_ != nullptr && static_cast<bool>(extras_->lock);
+}
+
+void evbuffer::enable_locking(ev::Lock lock) { extras().lock = std::move(lock); }
+
+bool evbuffer::set_max_read(std::size_t bytes) {
+  if (bytes > INT_MAX) return false;
+  extras().max_read = bytes;
+  return true;
+}
+
+std::size_t evbuffer::max_read() const noexcept {
+  return extras_ != nullptr && extras_->max_read != 0 ? extras_->max_read : default_max_read;
+}
+
+evbuffer_cb_entry* evbuffer::add_callback(evbuffer_cb_func function, void* argument) {
+  ev::BufferExtras& mine = extras();
+  auto* entry = new evbuffer_cb_entry();
+  entry->function = function;
+  entry->argument = argument;
+  mine.callbacks.add(entry);
+  return entry;
+}
+
+void evbuffer::replace_callbacks(evbuffer_cb function, void* argument) {
+  if (function == nullptr) {
+    if (extras_ != nullptr) extras_->callbacks.remove_all();
+    return;
+  }
+  ev::BufferExtras& mine = extras();
+  auto* entry = new evbuffer_cb_entry();
+  entry->sizes = function;
+  entry->argument = argument;
+  mine.callbacks.remove_all();
+  mine.callbacks.add(entry);
+}
+
+bool evbuffer::remove_callback(evbuffer_cb_entry* entry) noexcept {
+  return extras_ != nullptr && extras_->callbacks.remove(entry);
+}
+
+bool evbuffer::remove_callback(evbuffer_cb_func function, void* argument) noexcept {
+  if (extras_ == nullptr) return false;
+  evbuffer_cb_entry* entry = extras_->callbacks.find(function, argument);
+  return entry != nullptr && extras_->callbacks.remove(entry);
+}
+
+void evbuffer::defer_callbacks(event_base& loop, std::uint8_t priority) {
+  ev::BufferExtras& mine = extras();
+  if (mine.pinned) return;
+  const auto run = [](event_callback*, void* self) {
+    static_cast<evbuffer*>(self)->run_deferred();
+  };
+  mine.loop = &loop;
+  mine.deferred.assign(run, this, priority);
+}
+
+void evbuffer::announce(std::size_t added, std::size_t deleted) {
+  if (extras_ != nullptr && !tell_callbacks(added, deleted)) return;
+  if (observer_ != nullptr) observer_->on_buffer_change(*this, added, deleted);
+}
+
+// False when the buffer is gone.
+bool evbuffer::tell_callbacks(std::size_t added, std::size_t deleted) {
+  ev::BufferExtras& mine = *extras_;
+  if (mine.callbacks.empty()) {
+    mine.added = mine.deleted = 0;
+    return true;
+  }
+  if (mine.loop != nullptr) {
+    mine.added += added;
+    mine.deleted += deleted;
+    if (!std::exchange(mine.pinned, true)) ev::schedule(*mine.loop, mine.deferred);
+    return true;
+  }
+  ++mine.users;
+  mine.callbacks.run(*this, {total_ + deleted - added, added, deleted});
+  --mine.users;
+  if (!mine.may_go()) return true;
+  delete this;
+  return false;
+}
+
+void evbuffer::run_deferred() {
+  ev::BufferUse use(*this);
+  extras_->pinned = false;
+  const std::size_t added = std::exchange(extras_->added, 0);
+  const std::size_t deleted = std::exchange(extras_->deleted, 0);
+  extras_->callbacks.run(*this, {total_ + deleted - added, added, deleted});
+}
+
+void evbuffer::destroy(evbuffer* buffer) noexcept {
+  if (buffer->extras_ == nullptr) {
+    delete buffer;
+    return;
+  }
+  ev::BufferUse use(*buffer);
+  buffer->extras_->doomed = true;
+  buffer->extras_->callbacks.remove_all();
+  buffer->cancel_deferred();
+}
+
+void evbuffer::cancel_deferred() noexcept {
+  ev::BufferExtras& mine = *extras_;
+  if (!mine.pinned) return;
+  if (mine.deferred.is_scheduled()) {
+    mine.pinned = !ev::cancel(*mine.loop, mine.deferred);
+  } else if (!ev::threads_enabled()) {
+    // The loop went away with it. With threads it may as well be about to run in the loop's own:
+    // then it frees us.
+    mine.pinned = false;
+  }
+}

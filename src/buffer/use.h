@@ -1,0 +1,47 @@
+// The door into a buffer for calls from the program: takes the lock, and keeps the buffer (and the
+// stream around it) until the call is over, whatever the callbacks in it free.
+#pragma once
+
+#include <cstdint>
+
+#include "buffer/buffer.h"
+
+namespace ev {
+
+class BufferUse {
+ public:
+  explicit BufferUse(evbuffer& buffer) noexcept : buffer_(buffer), extras_(buffer.extras_) {
+    if (extras_ != nullptr) enter();
+  }
+  // Queries do not change the buffer, but they do lock it.
+  explicit BufferUse(const evbuffer& buffer) noexcept : BufferUse(const_cast<evbuffer&>(buffer)) {}
+  ~BufferUse() {
+    if (extras_ != nullptr) leave();
+  }
+  BufferUse(const BufferUse&) = delete;
+  BufferUse& operator=(const BufferUse&) = delete;
+
+ private:
+  void enter() noexcept;
+  void leave() noexcept;
+
+  evbuffer& buffer_;
+  BufferExtras* extras_;
+  BufferObserver* held_ = nullptr;
+};
+
+// Two buffers, locked in the same order by everybody.
+class BufferPairUse {
+ public:
+  BufferPairUse(evbuffer& one, evbuffer& other) noexcept
+      : first_(comes_first(one, other) ? one : other),
+        second_(comes_first(one, other) ? other : one) {}
+
+ private:
+  static bool comes_first(evbuffer& one, evbuffer& other) noexcept;
+
+  BufferUse first_;
+  BufferUse second_;
+};
+
+}  // namespace ev
