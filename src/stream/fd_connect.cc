@@ -76,8 +76,7 @@ void FdStream::fail_to_connect(int error, int options) {
   raise_event(BEV_EVENT_ERROR, options);
 }
 
-// ---- by name
-// ---------------------------------------------------------------------------------------------------
+// --- by name ---
 
 bool FdStream::connect_hostname(const addrinfo& hints, const char* host, int port) {
   if (host == nullptr || port < 1 || port > 65535) {

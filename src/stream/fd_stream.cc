@@ -66,8 +66,7 @@ bool FdStream::set_priority(int priority) {
   return true;
 }
 
-// ---- waiting
-// ---------------------------------------------------------------------------------------------------
+// --- waiting ---
 
 bool FdStream::wait_readable() { return loop().add(ev_read, set_or_null(timeout_read)); }
 
@@ -111,8 +110,7 @@ void FdStream::on_output_changed(std::size_t added, std::size_t) {
   }
 }
 
-// ---- events
-// ----------------------------------------------------------------------------------------------------
+// --- events ---
 
 void FdStream::read_event(int, short what, void* self) {
   static_cast<FdStream*>(self)->handle(EV_READ, what);

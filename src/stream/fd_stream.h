@@ -48,6 +48,8 @@ class FdStream : public Stream {
   bool is_connecting() const noexcept { return connecting_ || attempt_ != nullptr; }
   // True once connected; raises the outcome. Ask is_freed() afterwards.
   bool finish_connecting();
+  // Tells the peer that no more comes (FIN).
+  EndOutput shut_down_descriptor() noexcept;
   bool wait_readable();
   bool wait_writable();
   bool is_waiting_writable() const noexcept;

@@ -83,7 +83,34 @@ class FilterStream final : public TimerStream {
     return produced ? 1 : 0;
   }
 
+  bool is_drained() const noexcept override {
+    return output->empty() && link_.lower().is_drained();
+  }
+  bool is_ready_to_end() const noexcept override {
+    return output->empty() || !is_full(link_.lower());
+  }
+
+  EndOutput end_output() override {
+    if (!is_ending_) {
+      is_ending_ = true;
+      run_output_filter(BEV_FINISHED);
+      if (is_freed()) return EndOutput::failed;
+      lower_end_ = EndOutput::in_progress;
+      if (!link_.lower().shut_down(false, nullptr, on_lower_ended, this))
+        lower_end_ = EndOutput::failed;
+    }
+    return lower_end_;
+  }
+
  private:
+  static void on_lower_ended(bufferevent*, bevel_shutdown_outcome outcome, void* self) {
+    FilterStream& filter = *static_cast<FilterStream*>(self);
+    from_loop(filter, [&] {
+      filter.lower_end_ = outcome == BEVEL_SHUTDOWN_CLEAN ? EndOutput::done : EndOutput::failed;
+      filter.output_progressed();
+    });
+  }
+
   // The deferred work rides on ev_write: a filter has no descriptor that could make it ready.
   void pump_soon() { loop().flush_soon(ev_write); }
 
@@ -140,6 +167,7 @@ class FilterStream final : public TimerStream {
     }
     is_filtering_output_ = false;
     if (output->size() > left) pump_soon();
+    output_progressed();
     return produced;
   }
 
@@ -201,6 +229,8 @@ class FilterStream final : public TimerStream {
   FilterFunctions functions_;
   UnderlyingLink link_;
   bool is_filtering_output_ = false;
+  bool is_ending_ = false;
+  EndOutput lower_end_ = EndOutput::in_progress;
 };
 
 }  // namespace

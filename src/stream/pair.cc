@@ -74,6 +74,13 @@ class PairStream final : public TimerStream {
     return moved;
   }
 
+  EndOutput end_output() override {
+    PairStream* other = other_end();
+    if (other == nullptr) return EndOutput::failed;
+    other->raise_event(BEV_EVENT_EOF | BEV_EVENT_READING);
+    return EndOutput::done;
+  }
+
  private:
   PairStream* other_end() const noexcept { return link_->ends[1 - side_]; }
 
@@ -100,6 +107,7 @@ class PairStream final : public TimerStream {
     to.restart_read_timeout();
     to.deliver_read();
     deliver_write();
+    output_progressed();
     return true;
   }
 

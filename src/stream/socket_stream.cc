@@ -57,7 +57,10 @@ class SocketStream final : public FdStream {
       loop().remove(ev_write);
     }
     deliver_write();
+    if (!is_freed()) output_progressed();
   }
+
+  EndOutput end_output() override { return shut_down_descriptor(); }
 
   void fail_io(short side, IoResult result) {
     const short what = result.end_of_stream() ? BEV_EVENT_EOF : BEV_EVENT_ERROR;

@@ -48,8 +48,7 @@ void Stream::use_lock(Lock lock) {
   extras().lock = std::move(lock);
 }
 
-// ---- references
-// ------------------------------------------------------------------------------------------------
+// --- references ---
 
 bool Stream::release_and_unlock() noexcept {
   Lock& held = lock();
@@ -61,6 +60,7 @@ bool Stream::release_and_unlock() noexcept {
   // us.
   const bool loop_is_elsewhere = held && loop().runs_elsewhere();
   if (loop_is_elsewhere) {
+    set_closure(deferred_.callback, Closure::release);
     schedule(loop(), deferred_);
     held.unlock();
     return true;
@@ -70,7 +70,13 @@ bool Stream::release_and_unlock() noexcept {
   return true;
 }
 
+void Stream::set_owner_of_callbacks(void (*on_freed)(void*), void* arg) noexcept {
+  extras_->on_freed = on_freed;
+  extras_->on_freed_arg = arg;
+}
+
 void Stream::free_and_unlock() noexcept {
+  if (extras_ != nullptr && extras_->on_freed != nullptr) extras_->on_freed(extras_->on_freed_arg);
   set_callbacks(nullptr, nullptr, nullptr, nullptr);
   freed_ = true;
   release_and_unlock();
@@ -83,8 +89,7 @@ void Stream::destroy() noexcept {
   delete this;
 }
 
-// ---- directions
-// ------------------------------------------------------------------------------------------------
+// --- directions ---
 
 bool Stream::enable(short what) {
   what = static_cast<short>(what & (EV_READ | EV_WRITE));
@@ -125,8 +130,7 @@ void Stream::resume_write(Suspend reason) {
 
 int Stream::flush(short, bufferevent_flush_mode) { return 0; }
 
-// ---- limits
-// ----------------------------------------------------------------------------------------------------
+// --- limits ---
 
 void Stream::set_watermarks(short what, std::size_t low, std::size_t high) {
   if ((what & EV_WRITE) != 0) wm_write = {low, high};
@@ -180,11 +184,14 @@ std::size_t Stream::read_room() {
   return std::min(room, wm_read.high - input_.size());
 }
 
-// ---- buffers
-// ---------------------------------------------------------------------------------------------------
+// --- buffers ---
 
 void Stream::on_buffer_change(evbuffer& buffer, std::size_t added, std::size_t deleted) {
   if (&buffer == &output_) {
+    if (extras_ != nullptr && added > 0) {
+      extras_->is_drained = false;
+      check_output_limit();
+    }
     on_output_changed(added, deleted);
   } else {
     on_input_changed(added, deleted);

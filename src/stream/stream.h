@@ -16,16 +16,19 @@
 // held for as long as any of them runs.
 #pragma once
 
+#include <event2/bevel.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_struct.h>
 #include <event2/event.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "buffer/buffer.h"
 #include "loop/deferred.h"
 #include "loop/loop.h"
+#include "stream/shutdown.h"
 #include "sys/io_result.h"
 #include "sys/lock.h"
 #include "sys/memory.h"
@@ -41,12 +44,23 @@ enum class Suspend : std::uint8_t {
   backpressure = 16  // a pipe's other side is full
 };
 
+// How far a stream came with marking the end of its output.
+enum class EndOutput : std::uint8_t { done, in_progress, failed };
+
 // What a stream must remember only in unusual cases; most streams have none.
 struct StreamExtras : Allocated {
   Lock lock;
   std::size_t max_single_read = 0;   // 0: the default
   std::size_t max_single_write = 0;  // 0: the default
+  std::size_t output_limit = 0;      // 0: none
+  bevel_drain_cb on_drained = nullptr;
+  void* on_drained_arg = nullptr;
+  std::unique_ptr<Shutdown> shutdown;
+  void (*on_freed)(void*) = nullptr;
+  void* on_freed_arg = nullptr;
   int dns_error = 0;
+  bool is_drained = true;
+  bool is_over_limit = false;
 };
 
 class Stream : public BufferObserver, public bufferevent, public Allocated {
@@ -59,8 +73,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  // ---- what C asks (called with the lock held)
-  // -----------------------------------------------------------------
+  // --- what C asks (called with the lock held) ---
   bool enable(short what);
   bool disable(short what);
   void set_callbacks(bufferevent_data_cb read, bufferevent_data_cb write,
@@ -81,8 +94,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   int priority() const noexcept { return deferred_.callback.evcb_pri; }
   int dns_error() const noexcept { return extras_ != nullptr ? extras_->dns_error : 0; }
 
-  // ---- references
-  // ----------------------------------------------------------------------------------------------
+  // --- references ---
   void retain() noexcept { references_++; }
   // Gives up one reference, and the lock once. True when it was the last one: the stream is gone,
   // or will be as soon as its loop, which runs in another thread, comes to it.
@@ -96,8 +108,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   bool is_freed() const noexcept { return freed_; }
   bool is_dead() const noexcept { return references_ == 0; }
 
-  // ---- suspension
-  // ----------------------------------------------------------------------------------------------
+  // --- suspension ---
   void suspend_read(Suspend reason);
   void suspend_write(Suspend reason);
   void resume_read(Suspend reason);
@@ -105,10 +116,35 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   bool wants_read() const noexcept { return (enabled & EV_READ) != 0 && read_suspended_ == 0; }
   bool wants_write() const noexcept { return (enabled & EV_WRITE) != 0 && write_suspended_ == 0; }
 
-  // ---- what a subclass is
-  // -------------------------------------------------------------------------------------- Begins
-  // or ceases to move bytes in these directions (EV_READ, EV_WRITE). start() is called again for a
-  // direction that is running already.
+  // Whoever took the callbacks hears when the program frees the stream; after reserve_extras().
+  void set_owner_of_callbacks(void (*on_freed)(void*), void* arg) noexcept;
+  void reserve_extras() { extras(); }
+
+  // --- the end ---
+  // Begins to end the stream (shutdown.h). False: it is being shut down already.
+  bool shut_down(bool wait_for_peer, const timeval* timeout, bevel_shutdown_cb done, void* arg);
+  void end_shutdown() noexcept;
+  // The peer's last byte has been read.
+  bool has_ended() const noexcept { return ended_; }
+  // Whether all that can leave before the end is marked has left.
+  virtual bool is_ready_to_end() const noexcept { return output_.empty(); }
+  // Mark the end of the output in this layer and those below. While in progress,
+  // output_progressed() follows.
+  virtual EndOutput end_output() = 0;
+  // Subclasses call this when output has left their layer. The program may free the stream in it.
+  void output_progressed() {
+    if (extras_ != nullptr) note_output();
+  }
+  // Everything written has reached the kernel (or, for a pair, the partner).
+  virtual bool is_drained() const noexcept { return output_.empty(); }
+  void set_drain_callback(bevel_drain_cb callback, void* arg);
+  // Writes beyond it are refused; 0: no limit.
+  void set_output_limit(std::size_t bytes);
+  bool output_has_room(std::size_t bytes) const noexcept;
+
+  // --- what a subclass is ---
+  // Begins or ceases to move bytes in these directions (EV_READ, EV_WRITE). start() is called again
+  // for a direction that is running already.
   virtual bool start(short what) = 0;
   virtual void stop(short what) = 0;
   // bufferevent_flush(): -1 refused, 0 nothing to move, 1 moved.
@@ -136,8 +172,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   // Timeouts were set: adjust those that are running.
   virtual void adjust_timeouts() = 0;
 
-  // ---- for subclasses: the last steps of moving bytes; the user may free the stream in any of
-  // them -------------
+  // --- for subclasses: the last steps of moving bytes; the user may free the stream in each ---
   void deliver_read(int options = 0) { trigger(EV_READ, options); }
   void deliver_write(int options = 0) { trigger(EV_WRITE, options); }
   // Disables the directions named in `what` (BEV_EVENT_READING, _WRITING) and tells the program.
@@ -153,8 +188,8 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   void use_lock(Lock lock);  // before the stream is visible to anybody else
   Deferred& deferred() noexcept { return deferred_; }
 
-  std::uint8_t read_size_shift_ =
-      14;  // one read asks for 1 << this many bytes; grows after full reads
+  // One read asks for 1 << this many bytes; grows after full reads.
+  std::uint8_t read_size_shift_ = 14;
 
  private:
   friend class Hold;
@@ -168,12 +203,18 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   void call_data(bufferevent_data_cb callback);
   void call_event(bufferevent_event_cb callback, short what, int error);
   bool call_pending_events(short which);
+  void tell_event(short what, int options);
+  void discard_unwanted_input();
+  void note_output();
+  void note_event(short what);
+  void check_output_limit();
   void destroy() noexcept;
 
   std::uint8_t options_;
   std::uint8_t read_suspended_ = 0;
   std::uint8_t write_suspended_ = 0;
   bool freed_ : 1 = false;
+  bool ended_ : 1 = false;
   bool read_callback_pending_ : 1 = false;
   bool write_callback_pending_ : 1 = false;
   short pending_events_ = 0;

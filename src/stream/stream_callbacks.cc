@@ -23,6 +23,7 @@ void Stream::set_callbacks(bufferevent_data_cb read, bufferevent_data_cb write,
 
 void Stream::trigger(short what, int options) {
   const bool ignore_marks = (options & BEV_TRIG_IGNORE_WATERMARKS) != 0;
+  if ((what & EV_READ) != 0 && readcb == nullptr) discard_unwanted_input();
   const bool defer =
       has_option(BEV_OPT_DEFER_CALLBACKS) || (options & BEV_TRIG_DEFER_CALLBACKS) != 0;
   if ((what & EV_READ) != 0 && readcb != nullptr &&
@@ -46,9 +47,21 @@ void Stream::trigger(short what, int options) {
   }
 }
 
+// While a shutdown waits for the peer's end, bytes that nobody will read must not hold it up.
+void Stream::discard_unwanted_input() {
+  const bool discards =
+      extras_ != nullptr && extras_->shutdown != nullptr && extras_->shutdown->discards_input();
+  if (discards) input_.take_front(input_.size());
+}
+
 void Stream::trigger_event(short what, int options) { raise_event(what, options); }
 
 void Stream::raise_event(short what, int options) {
+  tell_event(what, options);
+  if (!freed_) note_event(what);
+}
+
+void Stream::tell_event(short what, int options) {
   if (errorcb == nullptr) return;
   const int error = errno;
   const bool defer =

@@ -49,6 +49,7 @@ void TlsStream::pump() {
   tell_written();
   if (is_freed() || ended_) return;
   wait_as_needed();
+  output_progressed();
 }
 
 // True when hands are shaken; the program may have freed us in its event callback.
@@ -211,8 +212,7 @@ void TlsStream::wait_for_bytes(bool wanted) {
   }
 }
 
-// ---- waiting for somebody else
-// ---------------------------------------------------------------------------------
+// --- waiting for somebody else ---
 
 void TlsStream::park() {
   parked_ = true;
@@ -229,8 +229,38 @@ void TlsStream::wake_event(int, short, void* self) {
   from_loop(stream, [&] { stream.pump(); });
 }
 
-// ---- the end
-// ---------------------------------------------------------------------------------------------------
+// --- the end ---
+
+bool TlsStream::is_drained() const noexcept {
+  return output->empty() && (link_ ? link_.lower().is_drained() : outbound_.empty());
+}
+
+// close_notify, and behind it the end of what carries us.
+EndOutput TlsStream::end_output() {
+  if (ended_) return EndOutput::failed;
+  if (!said_goodbye_) {
+    said_goodbye_ = true;
+    {
+      const Scope scope(in_engine_);
+      if (engine_->say_goodbye().status != TlsStatus::done) return EndOutput::failed;
+    }
+    if (link_ && !link_.lower().shut_down(false, nullptr, on_lower_ended, this)) {
+      return EndOutput::failed;
+    }
+  }
+  if (link_) return lower_end_;
+  if (!send_ciphertext()) return EndOutput::failed;
+  wait_as_needed();
+  return outbound_.empty() ? shut_down_descriptor() : EndOutput::in_progress;
+}
+
+void TlsStream::on_lower_ended(bufferevent*, bevel_shutdown_outcome outcome, void* self) {
+  TlsStream& stream = *static_cast<TlsStream*>(self);
+  from_loop(stream, [&] {
+    stream.lower_end_ = outcome == BEVEL_SHUTDOWN_CLEAN ? EndOutput::done : EndOutput::failed;
+    stream.output_progressed();
+  });
+}
 
 void TlsStream::fail_with(TlsResult result, short side) {
   const bool dirty = result.status == TlsStatus::truncated;

@@ -56,7 +56,7 @@ bool TlsStream::set_fd(int fd) {
   inbound_.take_front(inbound_.size());
   outbound_.take_front(outbound_.size());
   shaking_hands_ = initial_state_ != TlsState::open;
-  ended_ = read_ended_ = wire_ended_ = parked_ = engine_wants_bytes_ = false;
+  ended_ = read_ended_ = wire_ended_ = parked_ = engine_wants_bytes_ = said_goodbye_ = false;
   if (!FdStream::set_fd(fd)) return false;
   if (is_up()) flush_soon();
   return true;
@@ -110,8 +110,7 @@ bool TlsStream::update_keys(bool ask_peer) {
   return true;
 }
 
-// ---- the wire
-// --------------------------------------------------------------------------------------------------
+// --- the wire ---
 
 IoResult TlsStream::receive(void* into, std::size_t most) noexcept {
   evbuffer& bytes = incoming();
@@ -142,8 +141,7 @@ IoResult TlsStream::send(const void* from, std::size_t size) noexcept {
   return {static_cast<ssize_t>(size), 0};
 }
 
-// ---- events
-// ----------------------------------------------------------------------------------------------------
+// --- events ---
 
 void TlsStream::on_readable() {
   if (link_ || inbound_.size() < most_ciphertext / 2) {

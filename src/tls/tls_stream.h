@@ -42,12 +42,15 @@ class TlsStream final : public FdStream, private TlsWire {
   bool set_fd(int fd) override;
   Stream* underlying() const noexcept override { return link_.pointer(); }
   TlsStream* as_tls_stream() noexcept override { return this; }
+  EndOutput end_output() override;
+  bool is_drained() const noexcept override;
+  bool is_ready_to_end() const noexcept override { return is_drained() && !shaking_hands_; }
 
  private:
   TlsStream(const TlsSetup& setup, int fd);
   ~TlsStream() override;
 
-  // ---- TlsWire: what the engine sees
+  // --- TlsWire: what the engine sees ---
   IoResult receive(void* into, std::size_t most) noexcept override;
   IoResult send(const void* from, std::size_t size) noexcept override;
   int descriptor() const noexcept override { return FdStream::fd(); }
@@ -79,6 +82,7 @@ class TlsStream final : public FdStream, private TlsWire {
   static void lower_write(bufferevent*, void* self);
   static void lower_event(bufferevent*, short what, void* self);
   static void wake_event(int, short, void* self);
+  static void on_lower_ended(bufferevent*, bevel_shutdown_outcome outcome, void* self);
 
   std::unique_ptr<TlsEngine> engine_;
   UnderlyingLink link_;
@@ -95,6 +99,8 @@ class TlsStream final : public FdStream, private TlsWire {
   bool wrote_plaintext_ = false;     // the program is owed a write callback
   bool in_engine_ = false;           // calls of the engine are ours, so sends may be collected
   bool is_pumping_ = false;
+  bool said_goodbye_ = false;
+  EndOutput lower_end_ = EndOutput::in_progress;
   std::uint8_t flags_ = 0;
 };
 

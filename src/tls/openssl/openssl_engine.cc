@@ -56,8 +56,7 @@ void OpenSslEngine::restart(TlsState state) noexcept {
   play(state);
 }
 
-// ---- the four calls
-// --------------------------------------------------------------------------------------------
+// --- the four calls ---
 
 TlsResult OpenSslEngine::handshake() noexcept {
   ERR_clear_error();
@@ -114,8 +113,7 @@ TlsResult OpenSslEngine::note_failure(int ssl_error) noexcept {
   return {truncated ? TlsStatus::truncated : TlsStatus::failed, 0};
 }
 
-// ---- questions
-// -------------------------------------------------------------------------------------------------
+// --- questions ---
 
 std::size_t OpenSslEngine::pending() const noexcept {
   const int bytes = SSL_pending(ssl_);

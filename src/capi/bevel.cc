@@ -1,0 +1,63 @@
+// The C functions of event2/bevel.h, in its order.
+#include <event2/bevel.h>
+
+#include "capi/stream_door.h"
+#include "stream/pair.h"
+#include "stream/pipe.h"
+
+using ev::on_stream;
+using ev::Stream;
+
+namespace {
+
+void free_stream(bufferevent* bev, bevel_shutdown_outcome, void*) { bufferevent_free(bev); }
+
+// How long a stream that nobody owns any more may take to say goodbye.
+constexpr timeval farewell_time{30, 0};
+
+}  // namespace
+
+int bevel_shutdown(bufferevent* bev, short how, const timeval* timeout, bevel_shutdown_cb done,
+                   void* arg) {
+  if ((how & EV_WRITE) == 0 || (how & ~(EV_READ | EV_WRITE)) != 0) return ev::refused();
+  const bool wait_for_peer = (how & EV_READ) != 0;
+  return on_stream(
+      bev, [&](Stream& stream) { return stream.shut_down(wait_for_peer, timeout, done, arg); });
+}
+
+void bevel_free_when_flushed(bufferevent* bev) {
+  if (bev == nullptr) return;
+  bufferevent_setcb(bev, nullptr, nullptr, nullptr, nullptr);
+  const int begun = on_stream(bev, [](Stream& stream) {
+    stream.end_shutdown();
+    return stream.shut_down(true, &farewell_time, free_stream, nullptr);
+  });
+  if (begun != 0) bufferevent_free(bev);
+}
+
+int bevel_set_drain_cb(bufferevent* bev, bevel_drain_cb callback, void* arg) {
+  return on_stream(bev, [&](Stream& stream) { stream.set_drain_callback(callback, arg); });
+}
+
+int bevel_set_output_limit(bufferevent* bev, size_t bytes) {
+  return on_stream(bev, [&](Stream& stream) { stream.set_output_limit(bytes); });
+}
+
+int bevel_pipe(bufferevent* a, bufferevent* b, int flags, bevel_pipe_cb done, void* arg) {
+  if (a == nullptr || b == nullptr || a == b || a->ev_base != b->ev_base) return ev::refused();
+  if ((flags & ~BEVEL_PIPE_CLOSE_ON_END) != 0) return ev::refused();
+  return on_stream(a, [&](Stream& first) {
+    const ev::Hold hold(Stream::of(b));
+    ev::splice(first, Stream::of(b), flags, done, arg);
+  });
+}
+
+int bevel_pair_new(event_base* first, event_base* second, int options, int flags,
+                   bufferevent* pair[2]) {
+  if (first == nullptr || second == nullptr || pair == nullptr) return ev::refused();
+  if ((flags & ~BEVEL_PAIR_EOF_ON_FREE) != 0) return ev::refused();
+  if (first != second) options |= BEV_OPT_THREADSAFE | BEV_OPT_UNLOCK_CALLBACKS;
+  const ev::PairOptions extra{(flags & BEVEL_PAIR_EOF_ON_FREE) != 0};
+  return ev::status(
+      [&] { ev::new_pair(*first, *second, options | BEV_OPT_DEFER_CALLBACKS, extra, pair); });
+}

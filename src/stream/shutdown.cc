@@ -1,0 +1,78 @@
+#include "stream/shutdown.h"
+
+#include "loop/event.h"
+#include "stream/from_loop.h"
+#include "stream/stream.h"
+
+namespace ev {
+
+Shutdown::Shutdown(Stream& stream, bool wait_for_peer, const timeval* timeout,
+                   bevel_shutdown_cb done, void* arg)
+    : stream_(stream), done_(done), arg_(arg), wait_for_peer_(wait_for_peer) {
+  step_.assign(run_step, this, static_cast<std::uint8_t>(stream.priority()));
+  assign(timer_, &stream.loop(), -1, 0, on_timeout, this);
+  if (timeout != nullptr) stream.loop().add(timer_, timeout);
+  step_soon();
+}
+
+Shutdown::~Shutdown() {
+  stream_.loop().remove_noblock(timer_);
+  cancel(stream_.loop(), step_);
+}
+
+void Shutdown::step_soon() { schedule(stream_.loop(), step_); }
+
+void Shutdown::run_step(event_callback*, void* self) {
+  Shutdown& shutdown = *static_cast<Shutdown*>(self);
+  from_loop(shutdown.stream_, [&] { shutdown.step(); });
+}
+
+void Shutdown::step() {
+  if (stage_ == Stage::draining) {
+    if (!stream_.is_ready_to_end()) return;
+    stage_ = Stage::ending;
+  }
+  if (stage_ == Stage::ending) {
+    const EndOutput ended = stream_.end_output();
+    if (ended == EndOutput::in_progress) return;
+    if (ended == EndOutput::failed) return finish(BEVEL_SHUTDOWN_ERROR);
+    if (!wait_for_peer_) return finish(BEVEL_SHUTDOWN_CLEAN);
+    begin_waiting();
+  }
+  if (stage_ == Stage::waiting && stream_.has_ended()) finish(BEVEL_SHUTDOWN_CLEAN);
+}
+
+void Shutdown::begin_waiting() {
+  stage_ = Stage::waiting;
+  if (stream_.has_ended()) return;
+  // The peer's end comes behind its last bytes, so they have to be read.
+  if (stream_.readcb == nullptr) stream_.input->take_front(stream_.input->size());
+  stream_.enable(EV_READ);
+}
+
+void Shutdown::on_event(short what) {
+  if ((what & BEV_EVENT_EOF) != 0) {
+    // The end of our reading is what we wait for; the end of our writing is a peer that takes no
+    // more.
+    if ((what & BEV_EVENT_WRITING) != 0) return finish(BEVEL_SHUTDOWN_ERROR);
+    return step_soon();
+  }
+  if ((what & (BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)) != 0) {
+    finish((what & BEV_EVENT_TIMEOUT) != 0 ? BEVEL_SHUTDOWN_TIMEOUT : BEVEL_SHUTDOWN_ERROR);
+  }
+}
+
+void Shutdown::on_timeout(int, short, void* self) {
+  Shutdown& shutdown = *static_cast<Shutdown*>(self);
+  from_loop(shutdown.stream_, [&] { shutdown.finish(BEVEL_SHUTDOWN_TIMEOUT); });
+}
+
+void Shutdown::finish(bevel_shutdown_outcome outcome) {
+  Stream& stream = stream_;
+  const bevel_shutdown_cb done = done_;
+  void* arg = arg_;
+  stream.end_shutdown();  // that was this object
+  if (done != nullptr) done(&stream, outcome, arg);
+}
+
+}  // namespace ev

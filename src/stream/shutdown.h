@@ -1,0 +1,58 @@
+// Ending a stream without losing a byte: drain the output, mark its end (a filter's trailer,
+// close_notify, FIN) in this layer and those below, then wait for the peer's end. One object per
+// stream that is being shut down, owned by it; each layer of a stack has its own and tells the one
+// above.
+#pragma once
+
+#include <event2/bevel.h>
+#include <event2/event_struct.h>
+
+#include <cstdint>
+
+#include "loop/deferred.h"
+#include "sys/memory.h"
+
+namespace ev {
+
+class Stream;
+
+// The callback runs once, from the loop, never from inside the constructor. It may free the stream.
+
+class Shutdown : public Allocated {
+ public:
+  // `wait_for_peer`: it is over when the peer has ended too. Timeout null: no limit. Throws
+  // std::bad_alloc.
+  Shutdown(Stream& stream, bool wait_for_peer, const timeval* timeout, bevel_shutdown_cb done,
+           void* arg);
+  ~Shutdown();
+  Shutdown(const Shutdown&) = delete;
+  Shutdown& operator=(const Shutdown&) = delete;
+
+  // The output shrank, the layer below finished, or the peer ended. May free the stream and so this
+  // object: ask is_freed() or stop afterwards.
+  void step();
+  // An event of the stream, after the program has seen it (BEV_EVENT_*).
+  void on_event(short what);
+  // Bytes arrive that nobody will read: they are dropped, as the kernel would drop them after
+  // close().
+  bool discards_input() const noexcept { return stage_ == Stage::waiting; }
+  void step_soon();
+
+ private:
+  enum class Stage : std::uint8_t { draining, ending, waiting };
+
+  void begin_waiting();
+  void finish(bevel_shutdown_outcome outcome);
+  static void run_step(event_callback*, void* self);
+  static void on_timeout(int, short, void* self);
+
+  Stream& stream_;
+  bevel_shutdown_cb done_;
+  void* arg_;
+  event timer_{};
+  Deferred step_;
+  Stage stage_ = Stage::draining;
+  bool wait_for_peer_;
+};
+
+}  // namespace ev
