@@ -129,19 +129,25 @@ bufferevent* bufferevent_get_underlying(bufferevent* bev) {
 }
 
 int bufferevent_write(bufferevent* bev, const void* data, size_t size) {
-  return on_stream(bev, [&](Stream& stream) {
-    if (!stream.output_has_room(size)) return errno = ENOBUFS, false;
-    return stream.output->append(data, size);
-  });
+  return ev::write_to_stream(
+      bev,
+      [&](Stream& stream) {
+        if (!stream.output_has_room(size)) return errno = ENOBUFS, false;
+        return stream.output->append(data, size);
+      },
+      [&](ev::Mailbox& mailbox) { return mailbox.post(data, size); });
 }
 
 int bufferevent_write_buffer(bufferevent* bev, evbuffer* buffer) {
   if (buffer == nullptr) return ev::refused();
-  return on_stream(bev, [&](Stream& stream) {
-    std::lock_guard guard(buffer->lock());
-    if (!stream.output_has_room(buffer->size())) return errno = ENOBUFS, false;
-    return stream.output->append_buffer(*buffer);
-  });
+  std::lock_guard guard(buffer->lock());
+  return ev::write_to_stream(
+      bev,
+      [&](Stream& stream) {
+        if (!stream.output_has_room(buffer->size())) return errno = ENOBUFS, false;
+        return stream.output->append_buffer(*buffer);
+      },
+      [&](ev::Mailbox& mailbox) { return mailbox.post(*buffer); });
 }
 
 size_t bufferevent_read(bufferevent* bev, void* data, size_t size) {

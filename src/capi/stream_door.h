@@ -21,4 +21,19 @@ int on_stream(bufferevent* bev, Call call) noexcept {
   return status([&] { return call(stream); });
 }
 
+// Writing does not wait for a stream that is busy in another thread: `post(mailbox)` leaves the
+// bytes for its loop.
+template <class Write, class Post>
+int write_to_stream(bufferevent* bev, Write write, Post post) noexcept {
+  if (bev == nullptr) return refused();
+  Stream& stream = Stream::of(bev);
+  if (!stream.lock().try_lock()) return status([&] { return post(*stream.mailbox()); });
+  Hold hold(stream);
+  stream.lock().unlock();  // Hold has its own
+  return status([&] {
+    stream.deliver_mail();
+    return write(stream);
+  });
+}
+
 }  // namespace ev

@@ -43,8 +43,8 @@ bool FdStream::connect(const sockaddr* address, int length) {
     return false;
   }
   if (made) {
-    loop().remove(ev_read);
-    loop().remove(ev_write);
+    loop().remove_noblock(ev_read);
+    loop().remove_noblock(ev_write);
     assign_events(made.take());
   }
   if (begun.state == ConnectState::failed) {
@@ -60,9 +60,9 @@ bool FdStream::finish_connecting() {
   const ConnectResult outcome = finish_connect(fd());
   if (outcome.state == ConnectState::in_progress) return false;
   connecting_ = false;
-  loop().remove(ev_write);
+  loop().remove_noblock(ev_write);
   if (outcome.state != ConnectState::connected) {
-    loop().remove(ev_read);
+    loop().remove_noblock(ev_read);
     fail_to_connect(outcome.error, 0);
     return false;
   }
@@ -139,8 +139,8 @@ void FdStream::on_attempt_done(int fd, int error, void* self) {
   from_loop(stream, [&] {
     stream.attempt_->connector = nullptr;
     stream.end_attempt();
-    stream.loop().remove(stream.ev_read);
-    stream.loop().remove(stream.ev_write);
+    stream.loop().remove_noblock(stream.ev_read);
+    stream.loop().remove_noblock(stream.ev_write);
     if (fd >= 0) stream.assign_events(fd);
     stream.resume_read(Suspend::lookup);
     stream.resume_write(Suspend::lookup);

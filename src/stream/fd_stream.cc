@@ -39,8 +39,8 @@ void FdStream::assign_events(int fd) {
 bool FdStream::set_fd(int fd) {
   end_attempt();
   connecting_ = false;
-  loop().remove(ev_read);
-  loop().remove(ev_write);
+  loop().remove_noblock(ev_read);
+  loop().remove_noblock(ev_write);
   assign_events(fd);
   if (fd >= 0) enable(enabled);
   return true;
@@ -77,10 +77,10 @@ bool FdStream::is_waiting_writable() const noexcept {
 }
 
 void FdStream::stop(short what) {
-  if ((what & EV_READ) != 0) loop().remove(ev_read);
+  if ((what & EV_READ) != 0) loop().remove_noblock(ev_read);
   // A connection in progress is noticed by its writability, whether or not the program wants to
   // write yet.
-  if ((what & EV_WRITE) != 0 && !connecting_) loop().remove(ev_write);
+  if ((what & EV_WRITE) != 0 && !connecting_) loop().remove_noblock(ev_write);
 }
 
 void FdStream::adjust_timeouts() {

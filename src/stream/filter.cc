@@ -62,7 +62,7 @@ class FilterStream final : public TimerStream {
 
   void stop(short what) override {
     if ((what & EV_READ) != 0) {
-      loop().remove(ev_read);
+      loop().remove_noblock(ev_read);
       link_.lower().suspend_read(Suspend::filter);
     }
     if ((what & EV_WRITE) != 0) loop().remove_timer(ev_write);

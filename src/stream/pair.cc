@@ -56,8 +56,8 @@ class PairStream final : public TimerStream {
   }
 
   void stop(short what) override {
-    if ((what & EV_READ) != 0) loop().remove(ev_read);
-    if ((what & EV_WRITE) != 0) loop().remove(ev_write);
+    if ((what & EV_READ) != 0) loop().remove_noblock(ev_read);
+    if ((what & EV_WRITE) != 0) loop().remove_noblock(ev_write);
   }
 
   int flush(short what, bufferevent_flush_mode mode) override {

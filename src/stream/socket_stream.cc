@@ -40,7 +40,7 @@ class SocketStream final : public FdStream {
 
   void on_writable() override {
     if (!wants_write()) {
-      if (is_waiting_writable()) loop().remove(ev_write);
+      if (is_waiting_writable()) loop().remove_noblock(ev_write);
       return;
     }
     if (!output->empty()) {
@@ -54,7 +54,7 @@ class SocketStream final : public FdStream {
     if (!output->empty()) {
       if (!is_waiting_writable()) wait_writable();
     } else if (is_waiting_writable()) {
-      loop().remove(ev_write);
+      loop().remove_noblock(ev_write);
     }
     deliver_write();
     if (!is_freed()) output_progressed();

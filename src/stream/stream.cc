@@ -45,6 +45,7 @@ void Stream::use_lock(Lock lock) {
   if (!lock) return;
   input_.enable_locking(Lock::borrow(lock.handle()));
   output_.enable_locking(Lock::borrow(lock.handle()));
+  extras().mailbox = std::make_unique<Mailbox>(*this);
   extras().lock = std::move(lock);
 }
 

@@ -28,6 +28,7 @@
 #include "buffer/buffer.h"
 #include "loop/deferred.h"
 #include "loop/loop.h"
+#include "stream/mailbox.h"
 #include "stream/shutdown.h"
 #include "sys/io_result.h"
 #include "sys/lock.h"
@@ -56,6 +57,7 @@ struct StreamExtras : Allocated {
   bevel_drain_cb on_drained = nullptr;
   void* on_drained_arg = nullptr;
   std::unique_ptr<Shutdown> shutdown;
+  std::unique_ptr<Mailbox> mailbox;  // of a stream with a lock
   void (*on_freed)(void*) = nullptr;
   void* on_freed_arg = nullptr;
   int dns_error = 0;
@@ -141,6 +143,13 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   // Writes beyond it are refused; 0: no limit.
   void set_output_limit(std::size_t bytes);
   bool output_has_room(std::size_t bytes) const noexcept;
+  void deliver_mail() {
+    if (extras_ != nullptr && extras_->mailbox != nullptr) extras_->mailbox->deliver();
+  }
+  // Null without a lock.
+  Mailbox* mailbox() const noexcept {
+    return extras_ != nullptr ? extras_->mailbox.get() : nullptr;
+  }
 
   // --- what a subclass is ---
   // Begins or ceases to move bytes in these directions (EV_READ, EV_WRITE). start() is called again

@@ -13,7 +13,7 @@ void run_timer(Loop& loop, event& timer, const timeval& timeout, bool is_moving)
   if (is_moving && timerisset(&timeout)) {
     loop.add(timer, &timeout);
   } else if ((timer.ev_evcallback.evcb_flags & EVLIST_TIMEOUT) != 0) {
-    loop.remove(timer);
+    loop.remove_noblock(timer);
   }
 }
 
