@@ -4,8 +4,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "net/address.h"
 
@@ -111,9 +111,13 @@ bool set_ipv6_only(int fd, bool only) noexcept {
 bool defer_accept(int fd) noexcept { return set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1); }
 
 bool make_socket_pair(int family, int type, int protocol, int pair[2]) noexcept {
-  if (family != AF_INET && family != AF_INET6)
-    return ::socketpair(family, type, protocol, pair) == 0;
   if (pair == nullptr) return refuse(EFAULT);
+  if (family != AF_INET && family != AF_INET6) {
+    int made[2];  // the kernel writes into it also when it fails
+    if (::socketpair(family, type, protocol, made) != 0) return false;
+    std::copy(made, made + 2, pair);
+    return true;
+  }
   constexpr int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
   if ((type & ~flags) != SOCK_STREAM) return refuse(EOPNOTSUPP);
   if (protocol != 0 && protocol != IPPROTO_TCP) return refuse(EPROTONOSUPPORT);
