@@ -46,6 +46,15 @@ void emit_formatted(int severity, const char* suffix, const char* format, va_lis
   emit(severity, text);
 }
 
+[[noreturn]] void end_process(int code) {
+  if (fatal_callback != nullptr) {
+    fatal_callback(code);
+    std::exit(code);  // the callback is documented not to return; it did
+  }
+  if (code == abort_code) std::abort();
+  std::exit(code);
+}
+
 }  // namespace
 
 void set_log_callback(event_log_cb callback) noexcept { log_callback = callback; }
@@ -87,11 +96,15 @@ void log_fatal(const char* format, ...) noexcept {
   va_start(arguments, format);
   emit_formatted(EVENT_LOG_ERR, nullptr, format, arguments);
   va_end(arguments);
-  if (fatal_callback != nullptr) {
-    fatal_callback(abort_code);
-    std::exit(abort_code);  // the callback is documented not to return; it did
-  }
-  std::abort();
+  end_process(abort_code);
+}
+
+void log_exit(int code, const char* format, ...) noexcept {
+  va_list arguments;
+  va_start(arguments, format);
+  emit_formatted(EVENT_LOG_ERR, nullptr, format, arguments);
+  va_end(arguments);
+  end_process(code);
 }
 
 }  // namespace ev

@@ -1,0 +1,80 @@
+// What an event is to the loop: the meaning of the fields of the caller's struct event, and what
+// can be done with it alone. See event2/event.h for the behaviour.
+#pragma once
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "loop/backend.h"
+#include "loop/deferred.h"
+
+namespace ev {
+
+// How the function of an event_callback is called (evcb_closure).
+enum class Closure : std::uint8_t {
+  event,             // evcb_callback(fd, res, arg)
+  signal,            // the same, once for each delivery
+  persist,           // the same, after the timer was started again
+  self,              // evcb_selfcb(callback, arg)
+  release,           // the same; also when the loop is freed
+  finalize,          // evcb_evfinalize(event, arg)
+  finalize_and_free  // the same; then the event is freed
+};
+
+// Bits of evcb_flags beside EVLIST_*.
+inline constexpr short list_flush = 0x100;  // in the loop's list of writers
+inline constexpr short fd_unsettled =
+    0x200;  // it fired; the kernel may not know yet that it is gone
+
+inline constexpr short io_conditions = EV_READ | EV_WRITE | EV_CLOSED;
+
+inline Closure closure_of(const event_callback& callback) noexcept {
+  return static_cast<Closure>(callback.evcb_closure);
+}
+inline void set_closure(event_callback& callback, Closure closure) noexcept {
+  callback.evcb_closure = static_cast<std::uint8_t>(closure);
+}
+inline bool has_flag(const event_callback& callback, int flags) noexcept {
+  return (callback.evcb_flags & flags) != 0;
+}
+inline bool has_flag(const event& ev, int flags) noexcept {
+  return has_flag(ev.ev_evcallback, flags);
+}
+inline void set_flag(event_callback& callback, int flags) noexcept {
+  callback.evcb_flags = static_cast<short>(callback.evcb_flags | flags);
+}
+inline void set_flag(event& ev, int flags) noexcept { set_flag(ev.ev_evcallback, flags); }
+inline void clear_flag(event_callback& callback, int flags) noexcept {
+  callback.evcb_flags = static_cast<short>(callback.evcb_flags & ~flags);
+}
+inline void clear_flag(event& ev, int flags) noexcept { clear_flag(ev.ev_evcallback, flags); }
+
+// An event starts with its callback; a Deferred is a callback without an event.
+inline bool belongs_to_event(const event_callback& callback) noexcept {
+  return has_flag(callback, EVLIST_INIT);
+}
+inline event& event_of(event_callback& callback) noexcept {
+  return reinterpret_cast<event&>(callback);
+}
+
+inline Interest interest_of(const event& ev) noexcept {
+  return static_cast<Interest>(ev.ev_events & (io_conditions | EV_ET));
+}
+
+// Fills in `ev`, whose old content is ignored. A null loop can be set later. False when `what`
+// mixes a signal with a descriptor.
+bool assign(event& ev, Loop* loop, int fd, short what, event_callback_fn callback,
+            void* arg) noexcept;
+// An event of the library's own: it does not keep the loop running. After assign(), before it is
+// added.
+void make_internal(event& ev) noexcept;
+// False: the event is active, or the loop does not have this priority.
+bool set_priority(event& ev, int priority) noexcept;
+// False: the event is pending or active, or was not assigned.
+bool set_loop(event& ev, Loop& loop) noexcept;
+// Those of the conditions `what` that are pending or active. `when`, if not null, receives the
+// point in time (of the system's clock) at which a pending timeout passes, if `what` asks for it.
+short pending(const event& ev, short what, timeval* when) noexcept;
+bool initialized(const event& ev) noexcept;
+
+}  // namespace ev

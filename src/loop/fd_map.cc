@@ -1,0 +1,162 @@
+#include "loop/fd_map.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+
+#include "loop/debug_mode.h"
+#include "loop/event.h"
+#include "sys/log.h"
+
+namespace ev {
+namespace {
+
+// How many fired events may wait for settle(); further ones are told to the kernel at once.
+constexpr std::size_t most_unsettled = 512;
+
+// The removal of an interest cannot be refused in earnest: the kernel may only have forgotten the
+// descriptor already.
+void remove_from(Backend& backend, int fd, Interest known) noexcept {
+  try {
+    backend.change(fd, known, Interest::none);
+  } catch (const std::bad_alloc&) {
+    log_warn("no memory to stop watching descriptor %d", fd);
+  }
+}
+
+bool change_or_warn(Backend& backend, int fd, Interest known, Interest wanted) noexcept {
+  try {
+    if (backend.change(fd, known, wanted)) return true;
+    log_errno(errno, "cannot watch descriptor %d", fd);
+  } catch (const std::bad_alloc&) {
+    log_warn("no memory to watch descriptor %d", fd);
+  }
+  return false;
+}
+
+}  // namespace
+
+FdMap::FdMap() { unsettled_.reserve(most_unsettled); }
+
+// False for a descriptor that does not exist: it must not make the map huge.
+bool FdMap::make_room(int fd) {
+  if (static_cast<std::size_t>(fd) < slots_.size()) return true;
+  if (fcntl(fd, F_GETFD) == -1) return false;
+  slots_.resize(std::bit_ceil(std::max<std::size_t>(static_cast<std::size_t>(fd) + 1, 64)));
+  for (Slot& slot : slots_) {
+    if (slot.first != nullptr) slot.first->ev_.ev_io.ev_io_next.le_prev = &slot.first;
+  }
+  return true;
+}
+
+bool FdMap::add(event& ev, Backend& backend) {
+  if (ev.ev_fd < 0) {
+    ev.ev_.ev_io.ev_io_next.le_prev = nullptr;
+    return true;
+  }
+  if (!make_room(ev.ev_fd)) {
+    log_errno(errno, "cannot watch descriptor %d", ev.ev_fd);
+    return false;
+  }
+  Slot& slot = slot_of(ev.ev_fd);
+  if (debug_mode() && slot.first != nullptr && ((slot.first->ev_events ^ ev.ev_events) & EV_ET)) {
+    log_warn("descriptor %d is watched both edge-triggered and level-triggered", ev.ev_fd);
+    errno = EINVAL;
+    return false;
+  }
+  const Interest wanted = slot.wanted | interest_of(ev);
+  if (wanted != slot.known || slot.unsettled) {
+    if (!backend.change(ev.ev_fd, slot.known, wanted)) {
+      log_errno(errno, "cannot watch descriptor %d", ev.ev_fd);
+      return false;
+    }
+    slot.known = wanted;
+  }
+  slot.wanted = wanted;
+  auto& link = ev.ev_.ev_io.ev_io_next;
+  link.le_next = slot.first;
+  link.le_prev = &slot.first;
+  if (slot.first != nullptr) slot.first->ev_.ev_io.ev_io_next.le_prev = &link.le_next;
+  slot.first = &ev;
+  return true;
+}
+
+void FdMap::unlink(event& ev) noexcept {
+  auto& link = ev.ev_.ev_io.ev_io_next;
+  if (link.le_next != nullptr) link.le_next->ev_.ev_io.ev_io_next.le_prev = link.le_prev;
+  *link.le_prev = link.le_next;
+  Slot& slot = slot_of(ev.ev_fd);
+  const Interest before = slot.wanted;
+  slot.wanted = Interest::none;
+  for (const event* other = slot.first; other != nullptr && slot.wanted != before;
+       other = next_of(*other)) {
+    slot.wanted = slot.wanted | interest_of(*other);
+  }
+}
+
+void FdMap::remove(event& ev, Backend& backend) noexcept {
+  if (ev.ev_fd < 0) return;
+  unlink(ev);
+  settle(ev.ev_fd, backend);
+}
+
+void FdMap::remove_fired(event& ev, Backend& backend) noexcept {
+  if (ev.ev_fd < 0) return;
+  unlink(ev);
+  Slot& slot = slot_of(ev.ev_fd);
+  if (slot.unsettled) return;
+  if (unsettled_.size() == most_unsettled) {
+    settle(ev.ev_fd, backend);
+    return;
+  }
+  slot.unsettled = true;
+  unsettled_.push_back(ev.ev_fd);
+}
+
+void FdMap::settle(int fd, Backend& backend) noexcept {
+  if (fd < 0 || static_cast<std::size_t>(fd) >= slots_.size()) return;
+  Slot& slot = slot_of(fd);
+  if (slot.known == slot.wanted) return;
+  if (any(slot.wanted)) {
+    change_or_warn(backend, fd, slot.known, slot.wanted);
+  } else {
+    remove_from(backend, fd, slot.known);
+  }
+  slot.known = slot.wanted;
+}
+
+void FdMap::settle_all(Backend& backend) noexcept {
+  for (const int fd : unsettled_) {
+    settle(fd, backend);
+    slot_of(fd).unsettled = false;
+  }
+  unsettled_.clear();
+}
+
+bool FdMap::register_all(Backend& backend) noexcept {
+  bool complete = true;
+  for (std::size_t i = 0; i < slots_.size(); i++) {
+    Slot& slot = slots_[i];
+    slot.unsettled = false;
+    slot.known = Interest::none;
+    if (!any(slot.wanted)) continue;
+    if (change_or_warn(backend, static_cast<int>(i), Interest::none, slot.wanted)) {
+      slot.known = slot.wanted;
+    } else {
+      complete = false;
+    }
+  }
+  unsettled_.clear();
+  return complete;
+}
+
+event* FdMap::some() const noexcept {
+  for (const Slot& slot : slots_) {
+    if (slot.first != nullptr) return slot.first;
+  }
+  return nullptr;
+}
+
+}  // namespace ev

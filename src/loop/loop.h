@@ -1,0 +1,230 @@
+// The event loop. The C tag is the class: a program's struct event_base is this.
+//
+// A turn: flush what streams have written, wait for descriptors and signals, let timers expire,
+// then call the active callbacks of the most important priority that has any. Every public method
+// takes the loop's lock itself (an empty one when threads are not enabled); user callbacks run
+// without it. Methods that may need memory throw std::bad_alloc, and then nothing has changed.
+#pragma once
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdio.h>
+
+#include <memory>
+#include <optional>
+
+#include "loop/active_queue.h"
+#include "loop/backend.h"
+#include "loop/config.h"
+#include "loop/deferred.h"
+#include "loop/event.h"
+#include "loop/fd_map.h"
+#include "loop/once.h"
+#include "loop/signals.h"
+#include "loop/timer_wheel.h"
+#include "loop/turn_clock.h"
+#include "loop/wakeup.h"
+#include "loop/watchers.h"
+#include "sys/lock.h"
+#include "sys/memory.h"
+
+struct event_base final : public ev::Allocated, private ev::ReadySink {
+ public:
+  // Null when no method satisfies the configuration or the kernel refuses; logged. Throws
+  // std::bad_alloc.
+  static event_base* make(const event_config* config);
+  // For tests: a backend and a clock of their own.
+  event_base(const event_config& config, const ev::BackendInfo& info,
+             std::unique_ptr<ev::Backend> backend, ev::TurnClock::Read clock);
+  ~event_base();  // after close()
+  event_base(const event_base&) = delete;
+  event_base& operator=(const event_base&) = delete;
+
+  // Deletes all events; runs what waits to release memory, and pending finalizers if asked to.
+  // Nobody uses the loop any more. delete follows.
+  void close(bool run_finalizers) noexcept;
+  // For event_free() after event_base_free(): is this one that was made and not freed?
+  static bool is_alive(const event_base* loop) noexcept;
+
+  const char* method() const noexcept { return info_.name; }
+  int features() const noexcept { return info_.features; }
+
+  // --- events (loop/events.cc)
+
+  // False: errno tells why, nothing changed.
+  bool add(event& ev, const timeval* timeout);
+  // remove() waits for the callback if another thread is running it, unless the event has
+  // EV_FINALIZE.
+  bool remove(event& ev) noexcept;
+  bool remove_noblock(event& ev) noexcept;
+  bool remove_block(event& ev) noexcept;
+  bool remove_timer(event& ev) noexcept;
+  void activate(event& ev, short what, short calls = 1) noexcept;
+  void activate_fd(int fd, short what) noexcept;
+  void activate_signal(int signal) noexcept;
+  bool once(int fd, short what, event_callback_fn callback, void* arg, const timeval* timeout);
+  // Removes the event without waiting, and calls `callback` (may be null) from the loop when no
+  // thread runs its callback any more.
+  void finalize(event& ev, event_finalize_callback_fn callback, bool free_after) noexcept;
+
+  // Calls `writer`'s callback with EV_WRITE as soon as the user callback that is running now has
+  // returned, or before the loop waits next when none is running. No system call. A writer that is
+  // active or listed already is left alone; remove() takes it out. One that is listed while the
+  // list is being worked off waits for the next pass. From any thread.
+  void flush_soon(event& writer) noexcept;
+
+  bool schedule(ev::Deferred& deferred) noexcept;
+  bool cancel(ev::Deferred& deferred) noexcept;
+
+  // --- running (loop/loop.cc)
+
+  int run(int flags) noexcept;            // event_base_loop()
+  bool exit_after(const timeval* delay);  // event_base_loopexit()
+  void break_off() noexcept;              // event_base_loopbreak()
+  void look_again() noexcept;             // event_base_loopcontinue()
+  bool got_exit() noexcept;
+  bool got_break() noexcept;
+  bool runs_in_this_thread() noexcept;    // true also when threads are not enabled
+  const event* running() const noexcept;  // whose callback runs; null in a Deferred
+  // Something that is no event keeps the loop running.
+  void hold() noexcept;
+  void let_go() noexcept;
+  // Lets other threads and signal handlers end the wait. False: errno tells why.
+  bool make_notifiable() noexcept;
+  // In a forked child: new kernel objects. False when an event could not be registered again.
+  bool reinit();
+
+  // --- time
+
+  ev::TimePoint now() noexcept;  // cached for a turn, else CLOCK_MONOTONIC
+  timeval wall_time() noexcept;  // the system's clock at that time
+  timeval wall_time_of(ev::TimePoint point) noexcept;
+  void update_time() noexcept;
+  // A copy that lives as long as the loop. Throws std::bad_alloc.
+  const timeval* common_timeout(const timeval& duration);
+
+  // --- priorities, watchers, and looking in (loop/inspect.cc)
+
+  bool set_priorities(int count);  // false: out of range, or callbacks are active
+  int priorities() const noexcept { return active_.priorities(); }
+  void add_watcher(evwatch& watcher) noexcept;
+  void remove_watcher(evwatch& watcher) noexcept;
+  int count(unsigned kinds) noexcept;  // EVENT_BASE_COUNT_*
+  int most(unsigned kinds, bool start_again) noexcept;
+  int for_each(event_base_foreach_event_cb visit, void* arg) noexcept;
+  void dump(FILE* output) noexcept;
+
+  ev::Lock& lock() noexcept { return lock_; }
+
+ private:
+  enum class Wait { never, unless_finalizing, always };
+
+  // What the program may ask for with EVENT_BASE_COUNT_*.
+  struct Count {
+    int now = 0;
+    int most = 0;
+    void change(int by) noexcept {
+      now += by;
+      if (now > most) most = now;
+    }
+  };
+
+  // Lets go of the lock for as long as a user's callback runs.
+  class Unlocked {
+   public:
+    explicit Unlocked(ev::Lock& lock) noexcept : lock_(lock) { lock_.unlock(); }
+    ~Unlocked() { lock_.lock(); }
+    Unlocked(const Unlocked&) = delete;
+    Unlocked& operator=(const Unlocked&) = delete;
+
+   private:
+    ev::Lock& lock_;
+  };
+
+  // ReadySink
+  void ready(int fd, ev::Interest what) override;
+  void haunted() override { rebuild_due_ = true; }
+
+  // events.cc; the lock is held
+  bool watch(event& ev);
+  void unwatch(event& ev) noexcept;
+  void start_timer(event& ev, ev::Deadline deadline) noexcept;
+  void stop_timer(event& ev) noexcept;
+  ev::Deadline deadline_after(const timeval& delay) noexcept;
+  void withdraw(event& ev) noexcept;
+  bool remove_and_wait(event& ev, Wait wait) noexcept;
+  void activate_locked(event& ev, short what, short calls) noexcept;
+  void activate_callback(event_callback& callback) noexcept;
+  void deactivate(event_callback& callback) noexcept;
+  void activate_signals() noexcept;
+  void count_added(const event_callback& callback, int by) noexcept;
+  void notify() noexcept;
+
+  // loop.cc; the lock is held
+  int turns(int flags) noexcept;
+  bool may_skip_wait() noexcept;
+  bool wait(int flags) noexcept;
+  std::optional<ev::Duration> wait_time(int flags) noexcept;
+  void expire_timers() noexcept;
+  bool has_work() const noexcept;
+  bool rebuild();
+  bool open_wakeup();
+
+  // callbacks.cc; the lock is held
+  int run_active() noexcept;
+  int run_list(int priority, const ev::DispatchLimits& limits) noexcept;
+  void run_callback(event_callback& callback) noexcept;
+  void take_for_running(event_callback& callback) noexcept;
+  void run_event(event& ev) noexcept;
+  void run_signal(event& ev) noexcept;
+  void run_persistent(event& ev) noexcept;
+  void run_finalizer(event& ev, bool free_after) noexcept;
+  void flush_writers() noexcept;
+  void finish_running() noexcept;
+  // Deletes what is active, for close(). False: nothing was left.
+  bool close_one(bool run_finalizers) noexcept;
+
+  template <class Visit>
+  bool visit_events(Visit visit) const;
+
+  ev::Lock lock_;
+  ev::Condition callback_done_;
+  const ev::BackendInfo& info_;
+  std::unique_ptr<ev::Backend> backend_;
+  ev::TurnClock clock_;
+  const ev::DispatchLimits limits_;
+
+  ev::ActiveQueue active_;
+  ev::CallbackList writers_;
+  int writer_count_ = 0;
+  ev::FdMap fds_;
+  std::unique_ptr<ev::SignalMap> signals_;  // made for the first signal event
+  ev::OnceList onces_;
+  ev::Wakeup wakeup_;
+  ev::Watchers prepare_;
+  ev::Watchers check_;
+  ev::CommonTimeouts common_timeouts_;
+
+  Count active_count_;
+  Count added_count_;
+  Count held_count_;
+
+  event_callback* running_ = nullptr;
+  int running_priority_ = -1;
+  unsigned long owner_ = 0;  // the thread that runs the loop
+  bool is_running_ = false;
+  bool exit_ = false;
+  bool break_ = false;
+  bool continue_ = false;
+  bool wait_due_ = false;     // the next turn must not skip the wait
+  bool rebuild_due_ = false;  // the backend holds what it cannot forget
+  int turns_without_wait_ = 0;
+  int deferred_this_turn_ = 0;
+  int threads_waiting_ = 0;  // for the running callback
+  unsigned callbacks_waited_for_ = 0;
+
+  event_base* next_alive_ = nullptr;
+  event_base* previous_alive_ = nullptr;
+
+  ev::TimerWheel timers_;  // last, because it is large
+};

@@ -1,0 +1,111 @@
+// The timers of a loop: a timing wheel of four levels with 256 slots each. A slot of level 0 is one
+// millisecond wide, of level 1 256 of them, and so on; what lies beyond the last level (49 days)
+// waits in its farthest slot and is filed anew from there. Events are linked in the slots through
+// their own fields, so that nothing here can fail.
+//
+//   level 3  [ . | . | 1 | . ... ]   each slot: 2^24 ms
+//   level 2  [ . | . | . | . ... ]              65536 ms
+//   level 1  [ . | 2 | . | . ... ]              256 ms       emptied into level 0 when its time
+//   begins level 0  [ . | . | 3 | 1 ... ]              1 ms         expires
+//                    ^ current_ (only its low bits; the levels above hold later windows)
+//
+// Deadlines are kept in microseconds (event::ev_timeout), never pass early, and expire in their
+// order, equal ones in the order in which they were filed. Pushing a deadline back only stores it:
+// the event moves when its old slot comes up. Protected by the loop's lock.
+#pragma once
+
+#include <event2/event_struct.h>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "sys/clock.h"
+
+namespace ev {
+
+using Deadline = std::chrono::time_point<std::chrono::steady_clock, std::chrono::microseconds>;
+
+// When the event's timer passes. Of an event that is filed.
+inline Deadline deadline_of(const event& ev) noexcept {
+  return Deadline(
+      std::chrono::microseconds(ev.ev_timeout.tv_sec * 1'000'000 + ev.ev_timeout.tv_usec));
+}
+
+class TimerWheel {
+ public:
+  explicit TimerWheel(Deadline now) noexcept;
+  TimerWheel(const TimerWheel&) = delete;
+  TimerWheel& operator=(const TimerWheel&) = delete;
+
+  bool empty() const noexcept { return size_ == 0; }
+  std::size_t size() const noexcept { return size_; }
+
+  void insert(event& ev, Deadline deadline) noexcept;
+  void move(event& ev, Deadline deadline) noexcept;  // of an event that is in the wheel
+  void remove(event& ev) noexcept;
+
+  // Nothing expires before this. May be too early, when the event it belonged to was moved or
+  // removed; asking again at that time then tells a later one. Empty: there are no timers.
+  std::optional<Deadline> next() const noexcept;
+  // Takes out all events whose deadline is not after `now`: a list, linked through next_of(), in
+  // order.
+  event* take_expired(Deadline now) noexcept;
+  // Some event of the wheel, or null.
+  event* some() const noexcept;
+  // Calls `visit` with each event, until it answers true. `visit` changes nothing.
+  template <class Visit>
+  bool visit(Visit visit_one) const;
+
+  static event* next_of(const event& ev) noexcept {
+    return ev.ev_timeout_pos.ev_next_with_common_timeout.tqe_next;
+  }
+
+ private:
+  using Tick = std::int64_t;  // milliseconds
+
+  static constexpr int levels = 4;
+  static constexpr int slot_bits = 8;
+  static constexpr int slots_per_level = 1 << slot_bits;
+  static constexpr int slot_mask = slots_per_level - 1;
+
+  struct Slot {
+    event* first = nullptr;  // the newest
+    Deadline earliest{};     // nothing in the slot expires before
+  };
+
+  static Tick tick_of(Deadline deadline) noexcept;
+  static void store(event& ev, Deadline deadline) noexcept;
+  int slot_for(Tick tick) const noexcept;
+  int first_used(int level, int from) const noexcept;
+  int first_used_slot() const noexcept;
+  Tick start_of(int slot) const noexcept;
+  void file(event& ev, Deadline deadline) noexcept;
+  event* take_slot(int slot) noexcept;
+  void cascade(int slot) noexcept;
+
+  // Expired events in their order.
+  struct Expired {
+    event* first = nullptr;
+    event** last = &first;
+  };
+  void expire_slot(int slot, Deadline now, Expired& expired) noexcept;
+
+  Tick current_;
+  std::size_t size_ = 0;
+  std::array<Slot, levels * slots_per_level> slots_{};
+  std::array<std::uint64_t, levels * slots_per_level / 64> used_{};  // one bit per slot
+};
+
+template <class Visit>
+bool TimerWheel::visit(Visit visit_one) const {
+  for (const Slot& slot : slots_) {
+    for (event* ev = slot.first; ev != nullptr; ev = next_of(*ev)) {
+      if (visit_one(*ev)) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace ev

@@ -1,0 +1,55 @@
+// The time as the callbacks of one turn see it: read at most once between two waits. Protected by
+// the loop's lock.
+#pragma once
+
+#include "sys/clock.h"
+
+namespace ev {
+
+class TurnClock {
+ public:
+  using Read = TimePoint (*)();
+
+  // `source` is CLOCK_MONOTONIC, or a test's own clock.
+  TurnClock(Read source, bool may_cache) noexcept : read_(source), may_cache_(may_cache) {}
+
+  TimePoint now() noexcept;
+  TimePoint read() const noexcept { return read_(); }  // never cached
+  // The time of the system's clock at now(). The system's clock is asked once per turn.
+  timeval wall_time() noexcept;
+  // The same for any point of the monotonic clock.
+  timeval wall_time_of(TimePoint point) noexcept;
+
+  // From here on the first time that anybody asks for is kept.
+  void start_turn() noexcept {
+    forget();
+    caching_ = may_cache_;
+  }
+  void end_turn() noexcept {
+    forget();
+    caching_ = false;
+  }
+  // What is kept is out of date: read again when asked.
+  void forget() noexcept {
+    known_ = false;
+    wall_known_ = false;
+  }
+
+ private:
+  Read read_;
+  bool may_cache_;
+  bool caching_ = false;
+  bool known_ = false;
+  bool wall_known_ = false;
+  TimePoint now_{};
+  Duration wall_offset_{};  // what the system's clock is ahead
+};
+
+inline TimePoint TurnClock::now() noexcept {
+  if (known_) return now_;
+  now_ = read_();
+  known_ = caching_;
+  return now_;
+}
+
+}  // namespace ev
