@@ -9,14 +9,14 @@
 
 namespace ev {
 
-CallbackList::~CallbackList() { remove_all(); }
+UserCallbacks::~UserCallbacks() { remove_all(); }
 
-void CallbackList::add(evbuffer_cb_entry* entry) noexcept {
+void UserCallbacks::add(evbuffer_cb_entry* entry) noexcept {
   entry->next = newest_;
   newest_ = entry;
 }
 
-bool CallbackList::remove(evbuffer_cb_entry* entry) noexcept {
+bool UserCallbacks::remove(evbuffer_cb_entry* entry) noexcept {
   for (evbuffer_cb_entry* at = newest_; at != nullptr; at = at->next) {
     if (at != entry || at->dead()) continue;
     at->function = nullptr;
@@ -28,7 +28,7 @@ bool CallbackList::remove(evbuffer_cb_entry* entry) noexcept {
   return false;
 }
 
-void CallbackList::remove_all() noexcept {
+void UserCallbacks::remove_all() noexcept {
   for (evbuffer_cb_entry* at = newest_; at != nullptr; at = at->next) {
     at->function = nullptr;
     at->sizes = nullptr;
@@ -37,7 +37,7 @@ void CallbackList::remove_all() noexcept {
   if (running_ == 0) sweep();
 }
 
-evbuffer_cb_entry* CallbackList::find(evbuffer_cb_func function,
+evbuffer_cb_entry* UserCallbacks::find(evbuffer_cb_func function,
                                       const void* argument) const noexcept {
   if (function == nullptr) return nullptr;
   for (evbuffer_cb_entry* at = newest_; at != nullptr; at = at->next) {
@@ -46,7 +46,7 @@ evbuffer_cb_entry* CallbackList::find(evbuffer_cb_func function,
   return nullptr;
 }
 
-void CallbackList::run(evbuffer& buffer, const evbuffer_cb_info& info) {
+void UserCallbacks::run(evbuffer& buffer, const evbuffer_cb_info& info) {
   ++running_;
   for (evbuffer_cb_entry* at = newest_; at != nullptr; at = at->next) {
     if (!at->enabled) continue;
@@ -60,7 +60,7 @@ void CallbackList::run(evbuffer& buffer, const evbuffer_cb_info& info) {
   if (--running_ == 0 && has_dead_) sweep();
 }
 
-void CallbackList::sweep() noexcept {
+void UserCallbacks::sweep() noexcept {
   has_dead_ = false;
   for (evbuffer_cb_entry** link = &newest_; *link != nullptr;) {
     evbuffer_cb_entry* entry = *link;

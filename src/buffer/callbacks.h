@@ -25,12 +25,12 @@ struct evbuffer_cb_entry final : ev::Allocated {
 
 namespace ev {
 
-class CallbackList {
+class UserCallbacks {
  public:
-  CallbackList() = default;
-  ~CallbackList();
-  CallbackList(const CallbackList&) = delete;
-  CallbackList& operator=(const CallbackList&) = delete;
+  UserCallbacks() = default;
+  ~UserCallbacks();
+  UserCallbacks(const UserCallbacks&) = delete;
+  UserCallbacks& operator=(const UserCallbacks&) = delete;
 
   bool empty() const noexcept { return newest_ == nullptr; }
   void add(evbuffer_cb_entry* entry) noexcept;  // takes it
@@ -52,7 +52,7 @@ class CallbackList {
 
 struct BufferExtras final : Allocated {
   Lock lock;
-  CallbackList callbacks;
+  UserCallbacks callbacks;
   std::size_t max_read = 0;  // 0: not set
   std::uint32_t users = 0;  // calls that are inside the buffer; it is not freed before they are out
   bool doomed = false;      // freed by the program, waiting for the last user

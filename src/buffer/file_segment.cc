@@ -37,6 +37,25 @@ bool resolve_length(int fd, ev_off_t offset, ev_off_t& length) noexcept {
   return sane;
 }
 
+// Asks the kernel even for no bytes at all: it knows what can be read at an offset, and pipes
+// cannot.
+bool read_exactly(int fd, std::byte* to, std::size_t size, ev_off_t offset) noexcept {
+  for (;;) {
+    const ssize_t got = pread(fd, to, size, offset);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return false;
+    const auto count = static_cast<std::size_t>(got);
+    if (count == size) return true;
+    if (count == 0) {
+      errno = EINVAL;  // the file is shorter than was asked for
+      return false;
+    }
+    to += count;
+    size -= count;
+    offset += got;
+  }
+}
+
 }  // namespace
 
 evbuffer_file_segment* evbuffer_file_segment::make(int fd, ev_off_t offset, ev_off_t length,
@@ -107,17 +126,7 @@ std::byte* evbuffer_file_segment::map() noexcept {
 
 std::byte* evbuffer_file_segment::read_all() noexcept {
   auto* bytes = static_cast<std::byte*>(ev::try_allocate(size_));
-  std::size_t have = 0;
-  while (bytes != nullptr && have < size_) {
-    const ssize_t got =
-        pread(fd_, bytes + have, size_ - have, offset_ + static_cast<ev_off_t>(have));
-    if (got > 0) {
-      have += static_cast<std::size_t>(got);
-    } else if (got == 0 || errno != EINTR) {
-      if (got == 0) errno = EINVAL;  // the file is shorter than was asked for
-      ev::release(bytes);
-      return nullptr;
-    }
-  }
-  return bytes;
+  if (bytes == nullptr || read_exactly(fd_, bytes, size_, offset_)) return bytes;
+  ev::release(bytes);
+  return nullptr;
 }

@@ -53,7 +53,12 @@ ssize_t evbuffer::remove_to(evbuffer& destination, std::size_t most) {
   if (frozen(ev::End::front) || destination.frozen(ev::End::back)) return -1;
   const std::size_t size = std::min(most, total_);
   if (!destination.fits(size)) return -1;
-  move_front_to(destination, size);
+  if (size == total_) {
+    // The callbacks come in the order of append_buffer(): programs know no other.
+    if (!destination.append_buffer(*this)) return -1;
+  } else {
+    move_front_to(destination, size);
+  }
   return static_cast<ssize_t>(size);
 }
 
@@ -79,7 +84,7 @@ void evbuffer::transfer(evbuffer& destination, std::size_t size) {
     split = split->next;
   }
   const std::size_t rest = size - whole;
-  const bool copied = rest <= worth_sharing && rest > 0 && split->kind != Chain::Kind::file;
+  const bool copied = rest > 0 && rest <= worth_sharing && split->memory != nullptr;
   if (before == nullptr && copied) {
     destination.copy_in(split->data(), rest);
     split->drop_front(rest);

@@ -56,7 +56,7 @@ int evbuffer::reserve(ssize_t size, iovec* vectors, int most) {
   if (frozen(ev::End::back) || most < 1 || size < 0) return -1;
   const auto wanted = static_cast<std::size_t>(size);
   if (!fits(wanted)) return -1;
-  if (wanted == 0) return 0;
+  if (wanted == 0 && most > 1) return 0;
   const std::size_t here = room();
   if (most == 1 || here == 0 || here >= wanted) {
     vectors[0] = vector_of(contiguous_room(wanted));
