@@ -14,43 +14,43 @@
 #include "harness.h"
 #include "support.h"
 
-static struct event_base *base;
+static struct event_base* base;
 static int reads, writes, events;
 static short all_events;
 
-static void on_read(struct bufferevent *bev, void *arg) {
+static void on_read(struct bufferevent* bev, void* arg) {
   log_read(bev, arg);
   ++reads;
 }
 
-static void on_write(struct bufferevent *bev, void *arg) {
+static void on_write(struct bufferevent* bev, void* arg) {
   log_write(bev, arg);
   ++writes;
 }
 
-static void on_event(struct bufferevent *bev, short what, void *arg) {
-  obs("%s: %s, dns error %d", (const char *)arg, bev_names(what),
+static void on_event(struct bufferevent* bev, short what, void* arg) {
+  obs("%s: %s, dns error %d", (const char*)arg, bev_names(what),
       bufferevent_socket_get_dns_error(bev) != 0);
   all_events |= what;
   ++events;
 }
 
 /* For errors of which only the fact counts, not whether they come before connect returns. */
-static void note_event(struct bufferevent *bev, short what, void *arg) {
+static void note_event(struct bufferevent* bev, short what, void* arg) {
   (void)bev, (void)arg;
   all_events |= what;
   ++events;
 }
 
-static struct bufferevent *unconnected(void) {
-  struct bufferevent *bev;
+static struct bufferevent* unconnected(void) {
+  struct bufferevent* bev;
   base = event_base_new();
   bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
-  bufferevent_setcb(bev, on_read, on_write, on_event, (void *)"client");
+  bufferevent_setcb(bev, on_read, on_write, on_event, (void*)"client");
   return bev;
 }
 
-static void teardown(struct bufferevent *bev) {
+static void teardown(struct bufferevent* bev) {
   bufferevent_free(bev);
   event_base_free(base);
 }
@@ -67,12 +67,12 @@ static int ready(int fd) {
 }
 
 static void connects_and_talks(void) {
-  struct bufferevent *bev = unconnected();
+  struct bufferevent* bev = unconnected();
   struct sockaddr_storage address;
   int length, fd;
   char out[16];
   evutil_socket_t listener = listening_socket(&address, &length);
-  SEE(bufferevent_socket_connect(bev, (struct sockaddr *)&address, length));
+  SEE(bufferevent_socket_connect(bev, (struct sockaddr*)&address, length));
   SEE(events);
   SEE(bufferevent_getfd(bev) >= 0);
   SEE(run_until(base, &events, 1));
@@ -90,13 +90,13 @@ static void connects_and_talks(void) {
 }
 
 static void written_before_connected(void) {
-  struct bufferevent *bev = unconnected();
+  struct bufferevent* bev = unconnected();
   struct sockaddr_storage address;
   int length, fd;
   char out[16];
   evutil_socket_t listener = listening_socket(&address, &length);
   SEE(bufferevent_write(bev, "early", 5));
-  SEE(bufferevent_socket_connect(bev, (struct sockaddr *)&address, length));
+  SEE(bufferevent_socket_connect(bev, (struct sockaddr*)&address, length));
   SEE(run_until(base, &writes, 1));
   SEE(events);
   fd = ready(listener);
@@ -105,11 +105,11 @@ static void written_before_connected(void) {
 }
 
 static void refused_by_tcp(void) {
-  struct bufferevent *bev = unconnected();
+  struct bufferevent* bev = unconnected();
   struct sockaddr_storage address;
   int length;
   refused_address(&address, &length);
-  obs("connect gave %d", bufferevent_socket_connect(bev, (struct sockaddr *)&address, length));
+  obs("connect gave %d", bufferevent_socket_connect(bev, (struct sockaddr*)&address, length));
   SEE(run_until(base, &events, 1));
   run_for(base, 10);
   SEE(events);
@@ -118,13 +118,13 @@ static void refused_by_tcp(void) {
 }
 
 static void refused_with_reading_enabled_and_output(void) {
-  struct bufferevent *bev = unconnected();
+  struct bufferevent* bev = unconnected();
   struct sockaddr_storage address;
   int length;
   refused_address(&address, &length);
   bufferevent_enable(bev, EV_READ | EV_WRITE);
   bufferevent_write(bev, "never", 5);
-  obs("connect gave %d", bufferevent_socket_connect(bev, (struct sockaddr *)&address, length));
+  obs("connect gave %d", bufferevent_socket_connect(bev, (struct sockaddr*)&address, length));
   SEE(run_until(base, &events, 1));
   run_for(base, 10);
   SEE(events);
@@ -133,7 +133,7 @@ static void refused_with_reading_enabled_and_output(void) {
 }
 
 static void own_descriptor_is_connected(void) {
-  struct bufferevent *bev;
+  struct bufferevent* bev;
   struct sockaddr_storage address;
   int length;
   evutil_socket_t fd;
@@ -141,24 +141,24 @@ static void own_descriptor_is_connected(void) {
   base = event_base_new();
   fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   bev = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
-  bufferevent_setcb(bev, on_read, on_write, on_event, (void *)"client");
-  SEE(bufferevent_socket_connect(bev, (struct sockaddr *)&address, length));
+  bufferevent_setcb(bev, on_read, on_write, on_event, (void*)"client");
+  SEE(bufferevent_socket_connect(bev, (struct sockaddr*)&address, length));
   SEE(bufferevent_getfd(bev) == fd);
   SEE(run_until(base, &events, 1));
   teardown(bev);
 }
 
 static void already_connecting_descriptor(void) {
-  struct bufferevent *bev;
+  struct bufferevent* bev;
   struct sockaddr_storage address;
   int length;
   evutil_socket_t fd;
   listening_socket(&address, &length);
   base = event_base_new();
   fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-  connect(fd, (struct sockaddr *)&address, (socklen_t)length);
+  connect(fd, (struct sockaddr*)&address, (socklen_t)length);
   bev = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
-  bufferevent_setcb(bev, on_read, on_write, on_event, (void *)"client");
+  bufferevent_setcb(bev, on_read, on_write, on_event, (void*)"client");
   bufferevent_enable(bev, EV_READ | EV_WRITE);
   SEE(bufferevent_socket_connect(bev, NULL, 0));
   SEE(run_until(base, &events, 1));
@@ -166,19 +166,19 @@ static void already_connecting_descriptor(void) {
 }
 
 static void unix_socket(void) {
-  struct bufferevent *bev = unconnected();
+  struct bufferevent* bev = unconnected();
   struct sockaddr_un sun;
   char directory[] = "/tmp/conformanceXXXXXX";
   int listener, fd;
-  bufferevent_setcb(bev, on_read, NULL, on_event, (void *)"client");
+  bufferevent_setcb(bev, on_read, NULL, on_event, (void*)"client");
   memset(&sun, 0, sizeof(sun));
   sun.sun_family = AF_UNIX;
   SEE(mkdtemp(directory) != NULL);
   snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/socket", directory);
   listener = socket(AF_UNIX, SOCK_STREAM, 0);
-  SEE(bind(listener, (struct sockaddr *)&sun, sizeof(sun)));
+  SEE(bind(listener, (struct sockaddr*)&sun, sizeof(sun)));
   SEE(listen(listener, 1));
-  SEE(bufferevent_socket_connect(bev, (struct sockaddr *)&sun, sizeof(sun)));
+  SEE(bufferevent_socket_connect(bev, (struct sockaddr*)&sun, sizeof(sun)));
   SEE(run_until(base, &events, 1));
   fd = ready(listener);
   SEE(write(fd, "hi", 2));
@@ -190,24 +190,24 @@ static void unix_socket(void) {
 }
 
 static void unix_socket_that_is_not_there(void) {
-  struct bufferevent *bev = unconnected();
+  struct bufferevent* bev = unconnected();
   struct sockaddr_un sun;
   memset(&sun, 0, sizeof(sun));
   sun.sun_family = AF_UNIX;
   strcpy(sun.sun_path, "/nonexistent/socket");
-  obs("connect gave %d", bufferevent_socket_connect(bev, (struct sockaddr *)&sun, sizeof(sun)));
+  obs("connect gave %d", bufferevent_socket_connect(bev, (struct sockaddr*)&sun, sizeof(sun)));
   run_for(base, 20);
   SEE(events);
   SEE_STR(bev_names(all_events));
   teardown(bev);
 }
 
-static void connect_by_name(int family, const char *name) {
-  struct bufferevent *bev = unconnected();
+static void connect_by_name(int family, const char* name) {
+  struct bufferevent* bev = unconnected();
   struct sockaddr_storage address;
   int length, fd, port;
   evutil_socket_t listener = listening_socket(&address, &length);
-  port = ntohs(((struct sockaddr_in *)&address)->sin_port);
+  port = ntohs(((struct sockaddr_in*)&address)->sin_port);
   SEE(bufferevent_socket_connect_hostname(bev, NULL, family, name, port));
   SEE(run_until(base, &events, 1));
   SEE(bufferevent_socket_get_dns_error(bev));
@@ -221,11 +221,11 @@ static void numeric_name_unspecified_family(void) { connect_by_name(AF_UNSPEC, "
 static void localhost_name(void) { connect_by_name(AF_INET, "localhost"); }
 
 static void name_refused(void) {
-  struct bufferevent *bev = unconnected();
+  struct bufferevent* bev = unconnected();
   struct sockaddr_storage address;
   int length, port;
   refused_address(&address, &length);
-  port = ntohs(((struct sockaddr_in *)&address)->sin_port);
+  port = ntohs(((struct sockaddr_in*)&address)->sin_port);
   obs("connect gave %d",
       bufferevent_socket_connect_hostname(bev, NULL, AF_INET, "127.0.0.1", port));
   SEE(run_until(base, &events, 1));
@@ -234,7 +234,7 @@ static void name_refused(void) {
 }
 
 static void name_arguments_out_of_range(void) {
-  struct bufferevent *bev = unconnected();
+  struct bufferevent* bev = unconnected();
   SEE(bufferevent_socket_connect_hostname(bev, NULL, AF_INET, "127.0.0.1", 0));
   SEE(bufferevent_socket_connect_hostname(bev, NULL, AF_INET, "127.0.0.1", -1));
   SEE(bufferevent_socket_connect_hostname(bev, NULL, AF_INET, "127.0.0.1", 65536));
@@ -245,7 +245,7 @@ static void name_arguments_out_of_range(void) {
 }
 
 static void wrong_family_for_numeric_name(void) {
-  struct bufferevent *bev = unconnected();
+  struct bufferevent* bev = unconnected();
   int result;
   bufferevent_setcb(bev, NULL, NULL, note_event, NULL);
   result = bufferevent_socket_connect_hostname(bev, NULL, AF_INET6, "127.0.0.1", 80);
@@ -258,7 +258,7 @@ static void wrong_family_for_numeric_name(void) {
 }
 
 static void impossible_name(void) {
-  struct bufferevent *bev = unconnected();
+  struct bufferevent* bev = unconnected();
   int result;
   bufferevent_setcb(bev, NULL, NULL, note_event, NULL);
   result = bufferevent_socket_connect_hostname(bev, NULL, AF_INET, "no such host", 80);
@@ -271,11 +271,11 @@ static void impossible_name(void) {
 }
 
 static void freed_while_connecting(void) {
-  struct bufferevent *bev = unconnected();
+  struct bufferevent* bev = unconnected();
   struct sockaddr_storage address;
   int length, fd;
   listening_socket(&address, &length);
-  SEE(bufferevent_socket_connect(bev, (struct sockaddr *)&address, length));
+  SEE(bufferevent_socket_connect(bev, (struct sockaddr*)&address, length));
   fd = bufferevent_getfd(bev);
   bufferevent_free(bev);
   SEE(event_base_loop(base, 0));
@@ -284,20 +284,20 @@ static void freed_while_connecting(void) {
   event_base_free(base);
 }
 
-static void free_when_connected(struct bufferevent *bev, short what, void *arg) {
+static void free_when_connected(struct bufferevent* bev, short what, void* arg) {
   on_event(bev, what, arg);
   bufferevent_free(bev);
 }
 
 static void freed_in_connected_event(void) {
-  struct bufferevent *bev = unconnected();
+  struct bufferevent* bev = unconnected();
   struct sockaddr_storage address;
   int length;
   listening_socket(&address, &length);
-  bufferevent_setcb(bev, on_read, on_write, free_when_connected, (void *)"client");
+  bufferevent_setcb(bev, on_read, on_write, free_when_connected, (void*)"client");
   bufferevent_enable(bev, EV_READ);
   bufferevent_write(bev, "data", 4);
-  SEE(bufferevent_socket_connect(bev, (struct sockaddr *)&address, length));
+  SEE(bufferevent_socket_connect(bev, (struct sockaddr*)&address, length));
   SEE(run_until(base, &events, 1));
   SEE(event_base_loop(base, 0));
   SEE(writes);
@@ -305,55 +305,55 @@ static void freed_in_connected_event(void) {
 }
 
 static void freed_in_refused_event(void) {
-  struct bufferevent *bev = unconnected();
+  struct bufferevent* bev = unconnected();
   struct sockaddr_storage address;
   int length;
   refused_address(&address, &length);
-  bufferevent_setcb(bev, on_read, on_write, free_when_connected, (void *)"client");
-  bufferevent_socket_connect(bev, (struct sockaddr *)&address, length);
+  bufferevent_setcb(bev, on_read, on_write, free_when_connected, (void*)"client");
+  bufferevent_socket_connect(bev, (struct sockaddr*)&address, length);
   SEE(run_until(base, &events, 1));
   SEE(event_base_loop(base, 0));
   event_base_free(base);
 }
 
 static void reconnect_after_refusal(void) {
-  struct bufferevent *bev = unconnected();
+  struct bufferevent* bev = unconnected();
   struct sockaddr_storage refused, address;
   int length;
   refused_address(&refused, &length);
-  bufferevent_socket_connect(bev, (struct sockaddr *)&refused, length);
+  bufferevent_socket_connect(bev, (struct sockaddr*)&refused, length);
   SEE(run_until(base, &events, 1));
   listening_socket(&address, &length);
   if (bufferevent_getfd(bev) >= 0) evutil_closesocket(bufferevent_getfd(bev));
   SEE(bufferevent_setfd(bev, -1));
-  SEE(bufferevent_socket_connect(bev, (struct sockaddr *)&address, length));
+  SEE(bufferevent_socket_connect(bev, (struct sockaddr*)&address, length));
   SEE(run_until(base, &events, 2));
   SEE(all_events & BEV_EVENT_CONNECTED);
   teardown(bev);
 }
 
 static void deferred_connected_event(void) {
-  struct bufferevent *bev;
+  struct bufferevent* bev;
   struct sockaddr_storage address;
   int length;
   listening_socket(&address, &length);
   base = event_base_new();
   bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
-  bufferevent_setcb(bev, on_read, on_write, on_event, (void *)"client");
+  bufferevent_setcb(bev, on_read, on_write, on_event, (void*)"client");
   bufferevent_write(bev, "data", 4);
-  SEE(bufferevent_socket_connect(bev, (struct sockaddr *)&address, length));
+  SEE(bufferevent_socket_connect(bev, (struct sockaddr*)&address, length));
   SEE(run_until(base, &writes, 1));
   SEE(events);
   teardown(bev);
 }
 
 static void half_closed_by_peer_can_still_be_written_to(void) {
-  struct bufferevent *bev = unconnected();
+  struct bufferevent* bev = unconnected();
   struct sockaddr_storage address;
   int length, fd;
   char out[16];
   evutil_socket_t listener = listening_socket(&address, &length);
-  bufferevent_socket_connect(bev, (struct sockaddr *)&address, length);
+  bufferevent_socket_connect(bev, (struct sockaddr*)&address, length);
   SEE(run_until(base, &events, 1));
   fd = ready(listener);
   bufferevent_enable(bev, EV_READ);

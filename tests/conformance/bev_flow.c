@@ -10,50 +10,50 @@
 #include "harness.h"
 #include "support.h"
 
-static struct event_base *base;
+static struct event_base* base;
 static evutil_socket_t sv[2];
 static int reads, writes, events;
 
-static void on_read(struct bufferevent *bev, void *arg) {
+static void on_read(struct bufferevent* bev, void* arg) {
   log_read(bev, arg);
   ++reads;
 }
 
-static void on_write(struct bufferevent *bev, void *arg) {
+static void on_write(struct bufferevent* bev, void* arg) {
   log_write(bev, arg);
   ++writes;
 }
 
-static void on_event(struct bufferevent *bev, short what, void *arg) {
+static void on_event(struct bufferevent* bev, short what, void* arg) {
   log_event(bev, what, arg);
   ++events;
 }
 
-static void count_write(struct bufferevent *bev, void *arg) {
+static void count_write(struct bufferevent* bev, void* arg) {
   (void)bev, (void)arg;
   ++writes;
 }
 
-static struct bufferevent *setup(int options) {
-  struct bufferevent *bev;
+static struct bufferevent* setup(int options) {
+  struct bufferevent* bev;
   base = event_base_new();
   unix_pair(sv);
   bev = bufferevent_socket_new(base, sv[0], options);
-  bufferevent_setcb(bev, on_read, on_write, on_event, (void *)"bev");
+  bufferevent_setcb(bev, on_read, on_write, on_event, (void*)"bev");
   return bev;
 }
 
-static void teardown(struct bufferevent *bev) {
+static void teardown(struct bufferevent* bev) {
   bufferevent_free(bev);
   event_base_free(base);
 }
 
-static void send_peer(const char *text) {
+static void send_peer(const char* text) {
   if (write(sv[1], text, strlen(text)) != (ssize_t)strlen(text)) obs("peer could not write");
 }
 
 static void watermark_getters(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   size_t low = 77, high = 77;
   SEE(bufferevent_getwatermark(bev, EV_READ, &low, &high));
   obs("%zu %zu", low, high);
@@ -74,7 +74,7 @@ static void watermark_getters(void) {
 }
 
 static void low_read_mark_holds_the_callback_back(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   bufferevent_setwatermark(bev, EV_READ, 5, 0);
   bufferevent_enable(bev, EV_READ);
   send_peer("abc");
@@ -92,8 +92,8 @@ static void low_read_mark_holds_the_callback_back(void) {
 }
 
 static void high_read_mark_stops_reading(void) {
-  struct bufferevent *bev = setup(0);
-  bufferevent_setcb(bev, NULL, NULL, on_event, (void *)"bev");
+  struct bufferevent* bev = setup(0);
+  bufferevent_setcb(bev, NULL, NULL, on_event, (void*)"bev");
   bufferevent_setwatermark(bev, EV_READ, 0, 4);
   bufferevent_enable(bev, EV_READ);
   send_peer("0123456789");
@@ -110,8 +110,8 @@ static void high_read_mark_stops_reading(void) {
 }
 
 static void high_read_mark_removed(void) {
-  struct bufferevent *bev = setup(0);
-  bufferevent_setcb(bev, NULL, NULL, on_event, (void *)"bev");
+  struct bufferevent* bev = setup(0);
+  bufferevent_setcb(bev, NULL, NULL, on_event, (void*)"bev");
   bufferevent_setwatermark(bev, EV_READ, 0, 4);
   bufferevent_enable(bev, EV_READ);
   send_peer("0123456789");
@@ -122,8 +122,8 @@ static void high_read_mark_removed(void) {
 }
 
 static void high_read_mark_set_below_content(void) {
-  struct bufferevent *bev = setup(0);
-  bufferevent_setcb(bev, NULL, NULL, on_event, (void *)"bev");
+  struct bufferevent* bev = setup(0);
+  bufferevent_setcb(bev, NULL, NULL, on_event, (void*)"bev");
   bufferevent_enable(bev, EV_READ);
   send_peer("0123456789");
   SEE(run_until_length(base, bufferevent_get_input(bev), 10));
@@ -138,16 +138,16 @@ static void high_read_mark_set_below_content(void) {
 }
 
 static void low_write_mark_tells_when(void) {
-  struct bufferevent *bev = setup(0);
-  struct evbuffer *data = patterned_buffer(1000000);
+  struct bufferevent* bev = setup(0);
+  struct evbuffer* data = patterned_buffer(1000000);
   char out[65536];
   int rounds = 0;
-  bufferevent_setcb(bev, NULL, NULL, on_event, (void *)"bev");
+  bufferevent_setcb(bev, NULL, NULL, on_event, (void*)"bev");
   bufferevent_setwatermark(bev, EV_WRITE, 100000, 0);
   bufferevent_write_buffer(bev, data);
   run_for(base, 10);
   SEE(evbuffer_get_length(bufferevent_get_output(bev)) > 100000);
-  bufferevent_setcb(bev, NULL, count_write, on_event, (void *)"bev");
+  bufferevent_setcb(bev, NULL, count_write, on_event, (void*)"bev");
   while (!writes && rounds++ < 5000) {
     while (read(sv[1], out, sizeof(out)) > 0) continue;
     event_base_loop(base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
@@ -160,7 +160,7 @@ static void low_write_mark_tells_when(void) {
 }
 
 static void write_callback_on_each_drain(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   bufferevent_write(bev, "abc", 3);
   SEE(run_until(base, &writes, 1));
   run_for(base, 10);
@@ -171,7 +171,7 @@ static void write_callback_on_each_drain(void) {
 }
 
 static void enabling_write_with_nothing_to_write(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   run_for(base, 10);
   SEE(writes);
   bufferevent_enable(bev, EV_WRITE);
@@ -185,7 +185,7 @@ static void enabling_write_with_nothing_to_write(void) {
 }
 
 static void high_write_mark_does_not_bind_the_user(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   bufferevent_setwatermark(bev, EV_WRITE, 0, 4);
   bufferevent_disable(bev, EV_WRITE);
   SEE(bufferevent_write(bev, "0123456789", 10));
@@ -194,7 +194,7 @@ static void high_write_mark_does_not_bind_the_user(void) {
 }
 
 static void read_timeout_once_and_disables(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   SEE(bufferevent_set_timeouts(bev, msec(20), NULL));
   bufferevent_enable(bev, EV_READ);
   SEE(run_until(base, &events, 1));
@@ -207,7 +207,7 @@ static void read_timeout_once_and_disables(void) {
 }
 
 static void read_timeout_restarts_with_data(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   int i;
   bufferevent_set_timeouts(bev, msec(200), NULL);
   bufferevent_enable(bev, EV_READ);
@@ -222,7 +222,7 @@ static void read_timeout_restarts_with_data(void) {
 }
 
 static void no_read_timeout_while_disabled(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   bufferevent_set_timeouts(bev, msec(10), msec(10));
   run_for(base, 50);
   SEE(events);
@@ -230,9 +230,9 @@ static void no_read_timeout_while_disabled(void) {
 }
 
 static void write_timeout_when_peer_is_full(void) {
-  struct bufferevent *bev = setup(0);
-  struct evbuffer *data = patterned_buffer(3000000);
-  bufferevent_setcb(bev, NULL, NULL, on_event, (void *)"bev");
+  struct bufferevent* bev = setup(0);
+  struct evbuffer* data = patterned_buffer(3000000);
+  bufferevent_setcb(bev, NULL, NULL, on_event, (void*)"bev");
   bufferevent_set_timeouts(bev, NULL, msec(30));
   bufferevent_write_buffer(bev, data);
   SEE(run_until(base, &events, 1));
@@ -244,7 +244,7 @@ static void write_timeout_when_peer_is_full(void) {
 }
 
 static void no_write_timeout_without_output(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   bufferevent_set_timeouts(bev, NULL, msec(10));
   bufferevent_enable(bev, EV_WRITE);
   run_for(base, 50);
@@ -257,7 +257,7 @@ static void no_write_timeout_without_output(void) {
 }
 
 static void timeouts_can_be_removed(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   bufferevent_set_timeouts(bev, msec(20), NULL);
   bufferevent_enable(bev, EV_READ);
   SEE(bufferevent_set_timeouts(bev, NULL, NULL));
@@ -268,8 +268,8 @@ static void timeouts_can_be_removed(void) {
 }
 
 static void no_read_timeout_while_suspended_by_watermark(void) {
-  struct bufferevent *bev = setup(0);
-  bufferevent_setcb(bev, NULL, NULL, on_event, (void *)"bev");
+  struct bufferevent* bev = setup(0);
+  bufferevent_setcb(bev, NULL, NULL, on_event, (void*)"bev");
   bufferevent_set_timeouts(bev, msec(40), NULL);
   bufferevent_setwatermark(bev, EV_READ, 0, 4);
   bufferevent_enable(bev, EV_READ);
@@ -286,7 +286,7 @@ static void no_read_timeout_while_suspended_by_watermark(void) {
 }
 
 static void trigger_honours_watermarks(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   bufferevent_setwatermark(bev, EV_READ, 5, 0);
   bufferevent_enable(bev, EV_READ);
   send_peer("abc");
@@ -305,7 +305,7 @@ static void trigger_honours_watermarks(void) {
 }
 
 static void trigger_write_above_low_mark(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   bufferevent_disable(bev, EV_WRITE);
   bufferevent_write(bev, "abc", 3);
   bufferevent_trigger(bev, EV_WRITE, 0);
@@ -317,7 +317,7 @@ static void trigger_write_above_low_mark(void) {
 }
 
 static void trigger_can_be_deferred(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   bufferevent_trigger(bev, EV_READ, BEV_TRIG_DEFER_CALLBACKS | BEV_TRIG_IGNORE_WATERMARKS);
   bufferevent_trigger_event(bev, BEV_EVENT_EOF, BEV_TRIG_DEFER_CALLBACKS);
   bufferevent_trigger_event(bev, BEV_EVENT_TIMEOUT | BEV_EVENT_READING, BEV_TRIG_DEFER_CALLBACKS);
@@ -327,7 +327,7 @@ static void trigger_can_be_deferred(void) {
 }
 
 static void trigger_event_at_once(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   bufferevent_trigger_event(bev, BEV_EVENT_CONNECTED, 0);
   bufferevent_trigger_event(bev, BEV_EVENT_ERROR | BEV_EVENT_WRITING, 0);
   SEE(events);
@@ -339,7 +339,7 @@ static void trigger_event_at_once(void) {
 }
 
 static void deferred_callbacks_run_in_order(void) {
-  struct bufferevent *bev = setup(BEV_OPT_DEFER_CALLBACKS);
+  struct bufferevent* bev = setup(BEV_OPT_DEFER_CALLBACKS);
   bufferevent_trigger_event(bev, BEV_EVENT_EOF | BEV_EVENT_READING, 0);
   bufferevent_trigger(bev, EV_WRITE, 0);
   bufferevent_trigger(bev, EV_READ, BEV_TRIG_IGNORE_WATERMARKS);
@@ -351,7 +351,7 @@ static void deferred_callbacks_run_in_order(void) {
 }
 
 static void deferred_bytes_and_eof(void) {
-  struct bufferevent *bev = setup(BEV_OPT_DEFER_CALLBACKS);
+  struct bufferevent* bev = setup(BEV_OPT_DEFER_CALLBACKS);
   bufferevent_enable(bev, EV_READ);
   send_peer("abc");
   shutdown(sv[1], SHUT_WR);
@@ -360,13 +360,13 @@ static void deferred_bytes_and_eof(void) {
   teardown(bev);
 }
 
-static void free_in_callback_deferred(struct bufferevent *bev, void *arg) {
+static void free_in_callback_deferred(struct bufferevent* bev, void* arg) {
   log_read(bev, arg);
   bufferevent_free(bev);
 }
 
 static void freed_with_callbacks_pending(void) {
-  struct bufferevent *bev = setup(BEV_OPT_DEFER_CALLBACKS);
+  struct bufferevent* bev = setup(BEV_OPT_DEFER_CALLBACKS);
   bufferevent_trigger(bev, EV_READ, BEV_TRIG_IGNORE_WATERMARKS);
   bufferevent_trigger_event(bev, BEV_EVENT_EOF, 0);
   bufferevent_free(bev);
@@ -378,8 +378,8 @@ static void freed_with_callbacks_pending(void) {
 }
 
 static void freed_in_deferred_read_skips_the_rest(void) {
-  struct bufferevent *bev = setup(BEV_OPT_DEFER_CALLBACKS | BEV_OPT_CLOSE_ON_FREE);
-  bufferevent_setcb(bev, free_in_callback_deferred, on_write, on_event, (void *)"bev");
+  struct bufferevent* bev = setup(BEV_OPT_DEFER_CALLBACKS | BEV_OPT_CLOSE_ON_FREE);
+  bufferevent_setcb(bev, free_in_callback_deferred, on_write, on_event, (void*)"bev");
   bufferevent_trigger_event(bev, BEV_EVENT_EOF, 0);
   bufferevent_trigger(bev, EV_READ | EV_WRITE, BEV_TRIG_IGNORE_WATERMARKS);
   SEE(event_base_loop(base, EVLOOP_NONBLOCK));
@@ -388,24 +388,24 @@ static void freed_in_deferred_read_skips_the_rest(void) {
   event_base_free(base);
 }
 
-static void free_in_read(struct bufferevent *bev, void *arg) {
+static void free_in_read(struct bufferevent* bev, void* arg) {
   on_read(bev, arg);
   bufferevent_free(bev);
 }
 
-static void free_in_write(struct bufferevent *bev, void *arg) {
+static void free_in_write(struct bufferevent* bev, void* arg) {
   on_write(bev, arg);
   bufferevent_free(bev);
 }
 
-static void free_in_event(struct bufferevent *bev, short what, void *arg) {
+static void free_in_event(struct bufferevent* bev, short what, void* arg) {
   on_event(bev, what, arg);
   bufferevent_free(bev);
 }
 
 static void freed_in_read_callback(void) {
-  struct bufferevent *bev = setup(BEV_OPT_CLOSE_ON_FREE);
-  bufferevent_setcb(bev, free_in_read, on_write, on_event, (void *)"bev");
+  struct bufferevent* bev = setup(BEV_OPT_CLOSE_ON_FREE);
+  bufferevent_setcb(bev, free_in_read, on_write, on_event, (void*)"bev");
   bufferevent_enable(bev, EV_READ);
   send_peer("abc");
   SEE(run_until(base, &reads, 1));
@@ -415,8 +415,8 @@ static void freed_in_read_callback(void) {
 }
 
 static void freed_in_write_callback(void) {
-  struct bufferevent *bev = setup(BEV_OPT_CLOSE_ON_FREE);
-  bufferevent_setcb(bev, on_read, free_in_write, on_event, (void *)"bev");
+  struct bufferevent* bev = setup(BEV_OPT_CLOSE_ON_FREE);
+  bufferevent_setcb(bev, on_read, free_in_write, on_event, (void*)"bev");
   bufferevent_write(bev, "abc", 3);
   SEE(run_until(base, &writes, 1));
   SEE(event_base_loop(base, 0));
@@ -424,8 +424,8 @@ static void freed_in_write_callback(void) {
 }
 
 static void freed_in_event_callback(void) {
-  struct bufferevent *bev = setup(BEV_OPT_CLOSE_ON_FREE);
-  bufferevent_setcb(bev, on_read, on_write, free_in_event, (void *)"bev");
+  struct bufferevent* bev = setup(BEV_OPT_CLOSE_ON_FREE);
+  bufferevent_setcb(bev, on_read, on_write, free_in_event, (void*)"bev");
   bufferevent_enable(bev, EV_READ);
   close(sv[1]);
   SEE(run_until(base, &events, 1));
@@ -434,7 +434,7 @@ static void freed_in_event_callback(void) {
 }
 
 static void reference_counting(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   bufferevent_incref(bev);
   SEE(bufferevent_decref(bev));
   bufferevent_incref(bev);
@@ -445,14 +445,14 @@ static void reference_counting(void) {
   event_base_free(base);
 }
 
-static void disable_in_read(struct bufferevent *bev, void *arg) {
+static void disable_in_read(struct bufferevent* bev, void* arg) {
   on_read(bev, arg);
   bufferevent_disable(bev, EV_READ);
 }
 
 static void disabled_in_its_own_callback(void) {
-  struct bufferevent *bev = setup(0);
-  bufferevent_setcb(bev, disable_in_read, on_write, on_event, (void *)"bev");
+  struct bufferevent* bev = setup(0);
+  bufferevent_setcb(bev, disable_in_read, on_write, on_event, (void*)"bev");
   bufferevent_enable(bev, EV_READ);
   send_peer("abc");
   SEE(run_until(base, &reads, 1));
@@ -464,7 +464,7 @@ static void disabled_in_its_own_callback(void) {
   teardown(bev);
 }
 
-static void echo(struct bufferevent *bev, void *arg) {
+static void echo(struct bufferevent* bev, void* arg) {
   (void)arg;
   ++reads;
   bufferevent_write_buffer(bev, bufferevent_get_input(bev));
@@ -472,7 +472,7 @@ static void echo(struct bufferevent *bev, void *arg) {
 
 static void echo_round_trip(void) {
   struct bufferevent *bev = setup(0), *client;
-  struct evbuffer *data = patterned_buffer(200000);
+  struct evbuffer* data = patterned_buffer(200000);
   bufferevent_setcb(bev, echo, NULL, on_event, NULL);
   bufferevent_enable(bev, EV_READ);
   client = bufferevent_socket_new(base, sv[1], 0);
@@ -486,7 +486,7 @@ static void echo_round_trip(void) {
 }
 
 static void unlocked_deferred_callbacks(void) {
-  struct bufferevent *bev;
+  struct bufferevent* bev;
   evthread_use_pthreads();
   bev = setup(BEV_OPT_THREADSAFE | BEV_OPT_DEFER_CALLBACKS | BEV_OPT_UNLOCK_CALLBACKS);
   bufferevent_enable(bev, EV_READ);
@@ -500,7 +500,7 @@ static void unlocked_deferred_callbacks(void) {
 }
 
 static void lock_functions_without_threads(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   bufferevent_lock(bev);
   bufferevent_lock(bev);
   bufferevent_unlock(bev);

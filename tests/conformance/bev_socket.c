@@ -15,49 +15,49 @@
 #include "harness.h"
 #include "support.h"
 
-static struct event_base *base;
+static struct event_base* base;
 static evutil_socket_t sv[2];
 static int reads, writes, events;
 
-static void count_read(struct bufferevent *bev, void *arg) {
+static void count_read(struct bufferevent* bev, void* arg) {
   (void)bev, (void)arg;
   ++reads;
 }
 
-static void count_write(struct bufferevent *bev, void *arg) {
+static void count_write(struct bufferevent* bev, void* arg) {
   (void)bev, (void)arg;
   ++writes;
 }
 
-static void count_event(struct bufferevent *bev, short what, void *arg) {
+static void count_event(struct bufferevent* bev, short what, void* arg) {
   log_event(bev, what, arg);
   ++events;
 }
 
-static struct bufferevent *setup(int options) {
-  struct bufferevent *bev;
+static struct bufferevent* setup(int options) {
+  struct bufferevent* bev;
   base = event_base_new();
   unix_pair(sv);
   bev = bufferevent_socket_new(base, sv[0], options);
-  if (bev) bufferevent_setcb(bev, count_read, count_write, count_event, (void *)"bev");
+  if (bev) bufferevent_setcb(bev, count_read, count_write, count_event, (void*)"bev");
   return bev;
 }
 
-static void teardown(struct bufferevent *bev) {
+static void teardown(struct bufferevent* bev) {
   bufferevent_free(bev);
   event_base_free(base);
 }
 
-static size_t drain_peer(char *out, size_t room) {
+static size_t drain_peer(char* out, size_t room) {
   ssize_t n = read(sv[1], out, room);
   return n > 0 ? (size_t)n : 0;
 }
 
 static void fresh_bufferevent(void) {
-  struct bufferevent *bev;
+  struct bufferevent* bev;
   bufferevent_data_cb r, w;
   bufferevent_event_cb e;
-  void *arg;
+  void* arg;
   base = event_base_new();
   unix_pair(sv);
   bev = bufferevent_socket_new(base, sv[0], 0);
@@ -91,7 +91,7 @@ static void options_table(void) {
   size_t i;
   base = event_base_new();
   for (i = 0; i < sizeof(options) / sizeof(options[0]); ++i) {
-    struct bufferevent *bev = bufferevent_socket_new(base, -1, options[i]);
+    struct bufferevent* bev = bufferevent_socket_new(base, -1, options[i]);
     obs("0x%x: %s", (unsigned)options[i], bev ? "made" : "NULL");
     if (bev) bufferevent_free(bev);
   }
@@ -99,7 +99,7 @@ static void options_table(void) {
 }
 
 static void close_on_free(void) {
-  struct bufferevent *bev = setup(BEV_OPT_CLOSE_ON_FREE);
+  struct bufferevent* bev = setup(BEV_OPT_CLOSE_ON_FREE);
   bufferevent_free(bev);
   SEE(event_base_loop(base, EVLOOP_NONBLOCK));
   SEE(fcntl(sv[0], F_GETFD) < 0);
@@ -107,7 +107,7 @@ static void close_on_free(void) {
 }
 
 static void no_close_without_the_option(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   bufferevent_free(bev);
   SEE(event_base_loop(base, EVLOOP_NONBLOCK));
   SEE(fcntl(sv[0], F_GETFD) < 0);
@@ -115,7 +115,7 @@ static void no_close_without_the_option(void) {
 }
 
 static void enable_and_disable(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   SEE(bufferevent_enable(bev, EV_READ));
   SEE_STR(ev_names(bufferevent_get_enabled(bev)));
   SEE(bufferevent_disable(bev, EV_WRITE));
@@ -131,7 +131,7 @@ static void enable_and_disable(void) {
 }
 
 static void bytes_arrive(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   char out[8];
   bufferevent_enable(bev, EV_READ);
   SEE(write(sv[1], "hello", 5));
@@ -146,7 +146,7 @@ static void bytes_arrive(void) {
 }
 
 static void nothing_is_read_while_disabled(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   SEE(write(sv[1], "hello", 5));
   run_for(base, 20);
   SEE(evbuffer_get_length(bufferevent_get_input(bev)));
@@ -156,7 +156,7 @@ static void nothing_is_read_while_disabled(void) {
 }
 
 static void bytes_leave(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   char out[32];
   SEE(bufferevent_write(bev, "hello ", 6));
   SEE(bufferevent_write(bev, "world", 5));
@@ -168,7 +168,7 @@ static void bytes_leave(void) {
 }
 
 static void nothing_leaves_while_write_is_disabled(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   char out[32];
   bufferevent_disable(bev, EV_WRITE);
   SEE(bufferevent_write(bev, "hello", 5));
@@ -182,7 +182,7 @@ static void nothing_leaves_while_write_is_disabled(void) {
 }
 
 static void adding_to_output_directly_sends(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   char out[32];
   SEE(evbuffer_add_printf(bufferevent_get_output(bev), "%d", 12345));
   SEE(run_until(base, &writes, 1));
@@ -191,7 +191,7 @@ static void adding_to_output_directly_sends(void) {
 }
 
 static void write_and_read_buffer(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   struct evbuffer *source = chained_buffer("abc", "def", NULL), *sink = evbuffer_new();
   char out[32];
   SEE(bufferevent_write_buffer(bev, source));
@@ -209,8 +209,8 @@ static void write_and_read_buffer(void) {
 }
 
 static void write_of_nothing(void) {
-  struct bufferevent *bev = setup(0);
-  struct evbuffer *empty = evbuffer_new();
+  struct bufferevent* bev = setup(0);
+  struct evbuffer* empty = evbuffer_new();
   SEE(bufferevent_write(bev, NULL, 0));
   SEE(bufferevent_write(bev, "x", 0));
   SEE(bufferevent_write_buffer(bev, empty));
@@ -220,7 +220,7 @@ static void write_of_nothing(void) {
 }
 
 static void frozen_ends_of_both_buffers(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   char out[4];
   bufferevent_disable(bev, EV_WRITE);
   bufferevent_enable(bev, EV_READ);
@@ -239,7 +239,7 @@ static void frozen_ends_of_both_buffers(void) {
 }
 
 static void end_of_file(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   bufferevent_enable(bev, EV_READ);
   SEE(write(sv[1], "last", 4));
   shutdown(sv[1], SHUT_WR);
@@ -255,7 +255,7 @@ static void end_of_file(void) {
 }
 
 static void end_of_file_is_not_seen_while_disabled(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   shutdown(sv[1], SHUT_WR);
   run_for(base, 20);
   SEE(events);
@@ -265,7 +265,7 @@ static void end_of_file_is_not_seen_while_disabled(void) {
 }
 
 static void end_of_file_again_when_enabled_again(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   bufferevent_enable(bev, EV_READ);
   shutdown(sv[1], SHUT_WR);
   SEE(run_until(base, &events, 1));
@@ -274,19 +274,19 @@ static void end_of_file_again_when_enabled_again(void) {
   teardown(bev);
 }
 
-static void log_reset(struct bufferevent *bev, short what, void *arg) {
+static void log_reset(struct bufferevent* bev, short what, void* arg) {
   int error = EVUTIL_SOCKET_ERROR();
   obs("errno %s", errno_name(error));
   count_event(bev, what, arg);
 }
 
 static void reset_by_peer(void) {
-  struct bufferevent *bev;
+  struct bufferevent* bev;
   struct linger linger = {1, 0};
   base = event_base_new();
   tcp_pair(sv);
   bev = bufferevent_socket_new(base, sv[0], BEV_OPT_CLOSE_ON_FREE);
-  bufferevent_setcb(bev, count_read, count_write, log_reset, (void *)"bev");
+  bufferevent_setcb(bev, count_read, count_write, log_reset, (void*)"bev");
   bufferevent_enable(bev, EV_READ);
   setsockopt(sv[1], SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
   close(sv[1]);
@@ -295,8 +295,8 @@ static void reset_by_peer(void) {
 }
 
 static void writing_to_a_closed_peer(void) {
-  struct bufferevent *bev = setup(0);
-  bufferevent_setcb(bev, count_read, count_write, log_reset, (void *)"bev");
+  struct bufferevent* bev = setup(0);
+  bufferevent_setcb(bev, count_read, count_write, log_reset, (void*)"bev");
   close(sv[1]);
   SEE(bufferevent_write(bev, "hello", 5));
   SEE(run_until(base, &events, 1));
@@ -308,7 +308,7 @@ static void writing_to_a_closed_peer(void) {
 
 static void large_transfer(void) {
   struct bufferevent *bev = setup(0), *peer;
-  struct evbuffer *data = patterned_buffer(500000);
+  struct evbuffer* data = patterned_buffer(500000);
   peer = bufferevent_socket_new(base, sv[1], 0);
   bufferevent_enable(peer, EV_READ);
   SEE(bufferevent_write_buffer(bev, data));
@@ -322,7 +322,7 @@ static void large_transfer(void) {
 }
 
 static void file_segment_through_bufferevent(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   char name[] = "/tmp/conformanceXXXXXX", out[64];
   int fd = mkstemp(name);
   unlink(name);
@@ -335,9 +335,9 @@ static void file_segment_through_bufferevent(void) {
 }
 
 static void pending_output_is_lost_on_free(void) {
-  struct bufferevent *bev = setup(BEV_OPT_CLOSE_ON_FREE);
+  struct bufferevent* bev = setup(BEV_OPT_CLOSE_ON_FREE);
   char out[2000];
-  char *bytes = calloc(1, 1000);
+  char* bytes = calloc(1, 1000);
   SEE(bufferevent_write(bev, bytes, 1000));
   bufferevent_free(bev);
   SEE(event_base_loop(base, EVLOOP_NONBLOCK));
@@ -347,7 +347,7 @@ static void pending_output_is_lost_on_free(void) {
 }
 
 static void public_fields(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   SEE(bev->ev_base == base);
   SEE(bev->input == bufferevent_get_input(bev));
   SEE(bev->output == bufferevent_get_output(bev));
@@ -367,11 +367,11 @@ static void public_fields(void) {
 }
 
 static void callbacks_written_into_the_struct(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   bufferevent_setcb(bev, NULL, NULL, NULL, NULL);
   bev->readcb = count_read;
   bev->errorcb = count_event;
-  bev->cbarg = (void *)"by field";
+  bev->cbarg = (void*)"by field";
   bufferevent_enable(bev, EV_READ);
   SEE(write(sv[1], "abc", 3));
   SEE(run_until(base, &reads, 1));
@@ -381,7 +381,7 @@ static void callbacks_written_into_the_struct(void) {
 }
 
 static void event_fields_know_the_descriptor(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   SEE(event_get_fd(&bev->ev_read) == sv[0]);
   SEE(event_get_fd(&bev->ev_write) == sv[0]);
   bufferevent_enable(bev, EV_READ);
@@ -392,10 +392,10 @@ static void event_fields_know_the_descriptor(void) {
 }
 
 static void old_constructor(void) {
-  struct bufferevent *bev;
+  struct bufferevent* bev;
   base = event_init();
   unix_pair(sv);
-  bev = bufferevent_new(sv[0], count_read, count_write, count_event, (void *)"old");
+  bev = bufferevent_new(sv[0], count_read, count_write, count_event, (void*)"old");
   SEE_NULL(bev);
   SEE(bufferevent_get_base(bev) == base);
   bufferevent_settimeout(bev, 3, 4);
@@ -409,8 +409,8 @@ static void old_constructor(void) {
 }
 
 static void base_set_moves_an_idle_one(void) {
-  struct bufferevent *bev = setup(0);
-  struct event_base *other = event_base_new();
+  struct bufferevent* bev = setup(0);
+  struct event_base* other = event_base_new();
   SEE(bufferevent_base_set(other, bev));
   SEE(bufferevent_get_base(bev) == other);
   bufferevent_enable(bev, EV_READ);
@@ -422,7 +422,7 @@ static void base_set_moves_an_idle_one(void) {
 }
 
 static void priority_of_a_bufferevent(void) {
-  struct bufferevent *bev;
+  struct bufferevent* bev;
   base = event_base_new();
   event_base_priority_init(base, 4);
   unix_pair(sv);
@@ -437,7 +437,7 @@ static void priority_of_a_bufferevent(void) {
 }
 
 static void descriptor_can_be_changed(void) {
-  struct bufferevent *bev = setup(BEV_OPT_CLOSE_ON_FREE);
+  struct bufferevent* bev = setup(BEV_OPT_CLOSE_ON_FREE);
   evutil_socket_t other[2];
   unix_pair(other);
   bufferevent_enable(bev, EV_READ);
@@ -453,10 +453,10 @@ static void descriptor_can_be_changed(void) {
 }
 
 static void without_descriptor(void) {
-  struct bufferevent *bev;
+  struct bufferevent* bev;
   base = event_base_new();
   bev = bufferevent_socket_new(base, -1, 0);
-  bufferevent_setcb(bev, count_read, count_write, count_event, (void *)"bev");
+  bufferevent_setcb(bev, count_read, count_write, count_event, (void*)"bev");
   SEE(bufferevent_getfd(bev));
   SEE(bufferevent_enable(bev, EV_READ | EV_WRITE));
   SEE(bufferevent_write(bev, "waiting", 7));
@@ -472,7 +472,7 @@ static void without_descriptor(void) {
 }
 
 static void flush_of_a_socket(void) {
-  struct bufferevent *bev = setup(0);
+  struct bufferevent* bev = setup(0);
   SEE(bufferevent_write(bev, "abc", 3));
   SEE(bufferevent_flush(bev, EV_WRITE, BEV_NORMAL) >= 0);
   SEE(bufferevent_flush(bev, EV_READ, BEV_FLUSH) >= 0);

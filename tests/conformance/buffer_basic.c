@@ -12,7 +12,7 @@
 #include "support.h"
 
 static void empty_buffer(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   char c[4];
   SEE(evbuffer_get_length(b));
   SEE(evbuffer_get_contiguous_space(b));
@@ -28,7 +28,7 @@ static void empty_buffer(void) {
 }
 
 static void add_and_remove(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   char out[16];
   SEE(evbuffer_add(b, "hello ", 6));
   SEE(evbuffer_add(b, "world", 5));
@@ -45,7 +45,7 @@ static void add_and_remove(void) {
 }
 
 static void add_null_with_zero_length(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   SEE(evbuffer_add(b, NULL, 0));
   SEE(evbuffer_prepend(b, NULL, 0));
   SEE(evbuffer_get_length(b));
@@ -53,7 +53,7 @@ static void add_null_with_zero_length(void) {
 }
 
 static void drain_parts(void) {
-  struct evbuffer *b = chained_buffer("abc", "def", "ghi", NULL);
+  struct evbuffer* b = chained_buffer("abc", "def", "ghi", NULL);
   SEE(evbuffer_drain(b, 2));
   SEE_BUF(b);
   SEE(evbuffer_drain(b, 1));
@@ -67,7 +67,7 @@ static void drain_parts(void) {
 }
 
 static void copyout_leaves_content(void) {
-  struct evbuffer *b = chained_buffer("abc", "def", "ghi", NULL);
+  struct evbuffer* b = chained_buffer("abc", "def", "ghi", NULL);
   char out[16];
   SEE(evbuffer_copyout(b, out, 5));
   see_bytes("out", out, 5);
@@ -79,7 +79,7 @@ static void copyout_leaves_content(void) {
 }
 
 static void copyout_from_a_position(void) {
-  struct evbuffer *b = chained_buffer("abc", "def", "ghi", NULL);
+  struct evbuffer* b = chained_buffer("abc", "def", "ghi", NULL);
   struct evbuffer_ptr p;
   char out[16];
   SEE(evbuffer_ptr_set(b, &p, 2, EVBUFFER_PTR_SET));
@@ -94,7 +94,7 @@ static void copyout_from_a_position(void) {
 }
 
 static void prepend_in_front(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   SEE(evbuffer_prepend(b, "c", 1));
   SEE(evbuffer_prepend(b, "ab", 2));
   SEE(evbuffer_add(b, "de", 2));
@@ -106,8 +106,8 @@ static void prepend_in_front(void) {
 }
 
 static void prepend_more_than_one_chain(void) {
-  struct evbuffer *b = evbuffer_new();
-  char *big = malloc(10000);
+  struct evbuffer* b = evbuffer_new();
+  char* big = malloc(10000);
   fill_pattern(big, 10000);
   evbuffer_add(b, "tail", 4);
   SEE(evbuffer_prepend(b, big, 10000));
@@ -121,7 +121,7 @@ static void prepend_more_than_one_chain(void) {
 }
 
 static void prepend_before_reference(void) {
-  struct evbuffer *b = chained_buffer("constant", NULL);
+  struct evbuffer* b = chained_buffer("constant", NULL);
   SEE(evbuffer_prepend(b, ">", 1));
   SEE_BUF(b);
   SEE(evbuffer_drain(b, 3));
@@ -194,7 +194,7 @@ static void large_content_survives_moves(void) {
 }
 
 static void pullup_makes_contiguous(void) {
-  struct evbuffer *b = chained_buffer("abc", "def", "ghi", NULL);
+  struct evbuffer* b = chained_buffer("abc", "def", "ghi", NULL);
   SEE(evbuffer_get_contiguous_space(b));
   see_bytes("pullup 5", evbuffer_pullup(b, 5), 5);
   SEE(evbuffer_get_contiguous_space(b) >= 5);
@@ -206,7 +206,7 @@ static void pullup_makes_contiguous(void) {
   evbuffer_free(b);
 }
 
-static int vprintf_through(struct evbuffer *b, const char *format, ...) {
+static int vprintf_through(struct evbuffer* b, const char* format, ...) {
   va_list ap;
   int result;
   va_start(ap, format);
@@ -216,7 +216,7 @@ static int vprintf_through(struct evbuffer *b, const char *format, ...) {
 }
 
 static void printf_appends(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   SEE(evbuffer_add_printf(b, "%s-%d", "x", 42));
   SEE(evbuffer_add_printf(b, "%s", ""));
   SEE(vprintf_through(b, "|%05d|", 7));
@@ -228,7 +228,7 @@ static void printf_appends(void) {
 }
 
 static void printf_across_chain_end(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   int i, total = 0;
   for (i = 0; i < 300; ++i) total += evbuffer_add_printf(b, "line %d\n", i);
   SEE(total);
@@ -237,7 +237,7 @@ static void printf_across_chain_end(void) {
 }
 
 static void expand_gives_room(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   struct evbuffer_iovec v[1];
   SEE(evbuffer_expand(b, 5000));
   SEE(evbuffer_get_length(b));
@@ -251,7 +251,7 @@ static void expand_gives_room(void) {
 }
 
 static void huge_sizes_are_refused(void) {
-  struct evbuffer *b = chained_buffer("abc", NULL);
+  struct evbuffer* b = chained_buffer("abc", NULL);
   struct evbuffer_iovec v[2];
   SEE(evbuffer_expand(b, SIZE_MAX));
   SEE(evbuffer_expand(b, SIZE_MAX - 1));
@@ -280,11 +280,11 @@ static void huge_counts_when_taking(void) {
 }
 
 static void add_iovec_appends_each(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   struct evbuffer_iovec v[3];
-  v[0].iov_base = (void *)"abc", v[0].iov_len = 3;
+  v[0].iov_base = (void*)"abc", v[0].iov_len = 3;
   v[1].iov_base = NULL, v[1].iov_len = 0;
-  v[2].iov_base = (void *)"defg", v[2].iov_len = 4;
+  v[2].iov_base = (void*)"defg", v[2].iov_len = 4;
   SEE(evbuffer_add_iovec(b, v, 3));
   SEE_BUF(b);
   SEE(evbuffer_add_iovec(b, v, 0));
@@ -294,15 +294,15 @@ static void add_iovec_appends_each(void) {
 }
 
 static int released;
-static void release(const void *data, size_t length, void *arg) {
+static void release(const void* data, size_t length, void* arg) {
   released++;
-  obs("released \"%.*s\", %s", (int)length, (const char *)data, (const char *)arg);
+  obs("released \"%.*s\", %s", (int)length, (const char*)data, (const char*)arg);
 }
 
 static void reference_is_released_when_drained(void) {
-  struct evbuffer *b = evbuffer_new();
-  SEE(evbuffer_add_reference(b, "hello", 5, release, (void *)"first"));
-  SEE(evbuffer_add_reference(b, "world", 5, release, (void *)"second"));
+  struct evbuffer* b = evbuffer_new();
+  SEE(evbuffer_add_reference(b, "hello", 5, release, (void*)"first"));
+  SEE(evbuffer_add_reference(b, "world", 5, release, (void*)"second"));
   SEE(evbuffer_drain(b, 4));
   SEE(released);
   SEE(evbuffer_drain(b, 1));
@@ -313,8 +313,8 @@ static void reference_is_released_when_drained(void) {
 }
 
 static void reference_of_zero_bytes(void) {
-  struct evbuffer *b = evbuffer_new();
-  SEE(evbuffer_add_reference(b, "x", 0, release, (void *)"empty"));
+  struct evbuffer* b = evbuffer_new();
+  SEE(evbuffer_add_reference(b, "x", 0, release, (void*)"empty"));
   SEE(evbuffer_get_length(b));
   SEE(evbuffer_add(b, "abc", 3));
   SEE_BUF(b);
@@ -325,7 +325,7 @@ static void reference_of_zero_bytes(void) {
 
 static void reference_moves_with_its_chain(void) {
   struct evbuffer *a = evbuffer_new(), *b = evbuffer_new();
-  evbuffer_add_reference(a, "moved", 5, release, (void *)"reference");
+  evbuffer_add_reference(a, "moved", 5, release, (void*)"reference");
   evbuffer_add_buffer(b, a);
   evbuffer_free(a);
   SEE(released);
@@ -336,7 +336,7 @@ static void reference_moves_with_its_chain(void) {
 
 static void reference_is_not_written_to(void) {
   static char memory[8] = "abc";
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   evbuffer_add_reference(b, memory, 3, NULL, NULL);
   evbuffer_add(b, "def", 3);
   evbuffer_prepend(b, "x", 1);
@@ -346,9 +346,9 @@ static void reference_is_not_written_to(void) {
 }
 
 static void reference_pulled_up_is_released(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   evbuffer_add(b, "start ", 6);
-  evbuffer_add_reference(b, "middle", 6, release, (void *)"reference");
+  evbuffer_add_reference(b, "middle", 6, release, (void*)"reference");
   evbuffer_add(b, " end", 4);
   see_bytes("all", evbuffer_pullup(b, -1), 16);
   SEE(released);
@@ -356,7 +356,7 @@ static void reference_pulled_up_is_released(void) {
 }
 
 static void byte_by_byte(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   unsigned long sum = 0;
   int i;
   char c = 0;

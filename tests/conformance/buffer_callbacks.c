@@ -8,20 +8,20 @@
 #include "harness.h"
 #include "support.h"
 
-static void log_info(struct evbuffer *b, const struct evbuffer_cb_info *info, void *arg) {
-  obs("%s: had %zu, added %zu, deleted %zu, has %zu", (const char *)arg, info->orig_size,
+static void log_info(struct evbuffer* b, const struct evbuffer_cb_info* info, void* arg) {
+  obs("%s: had %zu, added %zu, deleted %zu, has %zu", (const char*)arg, info->orig_size,
       info->n_added, info->n_deleted, evbuffer_get_length(b));
 }
 
-static void log_old(struct evbuffer *b, size_t before, size_t after, void *arg) {
-  obs("%s: %zu to %zu, has %zu", (const char *)arg, before, after, evbuffer_get_length(b));
+static void log_old(struct evbuffer* b, size_t before, size_t after, void* arg) {
+  obs("%s: %zu to %zu, has %zu", (const char*)arg, before, after, evbuffer_get_length(b));
 }
 
 static void single_operations(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   struct evbuffer_iovec v[2];
   char out[4];
-  SEE_NULL(evbuffer_add_cb(b, log_info, (void *)"cb"));
+  SEE_NULL(evbuffer_add_cb(b, log_info, (void*)"cb"));
   SEE(evbuffer_add(b, "hello", 5));
   SEE(evbuffer_add(b, "", 0));
   SEE(evbuffer_prepend(b, "xy", 2));
@@ -46,8 +46,8 @@ static void moving_between_buffers(void) {
   struct evbuffer *a = evbuffer_new(), *b = evbuffer_new();
   evbuffer_add(a, "abcdef", 6);
   evbuffer_add(b, "123", 3);
-  evbuffer_add_cb(a, log_info, (void *)"a");
-  evbuffer_add_cb(b, log_info, (void *)"b");
+  evbuffer_add_cb(a, log_info, (void*)"a");
+  evbuffer_add_cb(b, log_info, (void*)"b");
   SEE(evbuffer_remove_buffer(a, b, 2));
   SEE(evbuffer_add_buffer(b, a));
   SEE(evbuffer_prepend_buffer(a, b));
@@ -57,10 +57,10 @@ static void moving_between_buffers(void) {
 }
 
 static void reading_and_writing(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   int p[2];
   SEE(pipe(p));
-  evbuffer_add_cb(b, log_info, (void *)"cb");
+  evbuffer_add_cb(b, log_info, (void*)"cb");
   SEE(evbuffer_add(b, "0123456789", 10));
   SEE(evbuffer_write_atmost(b, p[1], 4));
   SEE(evbuffer_write(b, p[1]));
@@ -69,16 +69,16 @@ static void reading_and_writing(void) {
   evbuffer_free(b);
 }
 
-static void sum_deleted(struct evbuffer *b, const struct evbuffer_cb_info *info, void *arg) {
+static void sum_deleted(struct evbuffer* b, const struct evbuffer_cb_info* info, void* arg) {
   (void)b;
-  *(size_t *)arg += info->n_deleted;
+  *(size_t*)arg += info->n_deleted;
 }
 
 /* In how many steps a line is taken out is the library's business. */
 static void readln_reports_line_and_terminator(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   size_t deleted = 0;
-  char *line;
+  char* line;
   evbuffer_add(b, "line\r\nrest", 10);
   evbuffer_add_cb(b, sum_deleted, &deleted);
   line = evbuffer_readln(b, NULL, EVBUFFER_EOL_CRLF);
@@ -89,30 +89,30 @@ static void readln_reports_line_and_terminator(void) {
 }
 
 static void several_callbacks_run_newest_first(void) {
-  struct evbuffer *b = evbuffer_new();
-  evbuffer_add_cb(b, log_info, (void *)"first");
-  evbuffer_add_cb(b, log_info, (void *)"second");
-  evbuffer_add_cb(b, log_info, (void *)"third");
+  struct evbuffer* b = evbuffer_new();
+  evbuffer_add_cb(b, log_info, (void*)"first");
+  evbuffer_add_cb(b, log_info, (void*)"second");
+  evbuffer_add_cb(b, log_info, (void*)"third");
   SEE(evbuffer_add(b, "abc", 3));
   evbuffer_free(b);
 }
 
 static void removing_by_entry_and_by_function(void) {
-  struct evbuffer *b = evbuffer_new();
-  struct evbuffer_cb_entry *entry = evbuffer_add_cb(b, log_info, (void *)"entry");
-  evbuffer_add_cb(b, log_info, (void *)"function");
+  struct evbuffer* b = evbuffer_new();
+  struct evbuffer_cb_entry* entry = evbuffer_add_cb(b, log_info, (void*)"entry");
+  evbuffer_add_cb(b, log_info, (void*)"function");
   SEE(evbuffer_remove_cb_entry(b, entry));
   SEE(evbuffer_add(b, "a", 1));
-  SEE(evbuffer_remove_cb(b, log_info, (void *)"unknown argument"));
+  SEE(evbuffer_remove_cb(b, log_info, (void*)"unknown argument"));
   SEE(evbuffer_add(b, "a", 1));
-  SEE(evbuffer_remove_cb(b, log_info, (void *)"function"));
+  SEE(evbuffer_remove_cb(b, log_info, (void*)"function"));
   SEE(evbuffer_add(b, "a", 1));
   evbuffer_free(b);
 }
 
 static void disabling_and_enabling(void) {
-  struct evbuffer *b = evbuffer_new();
-  struct evbuffer_cb_entry *entry = evbuffer_add_cb(b, log_info, (void *)"cb");
+  struct evbuffer* b = evbuffer_new();
+  struct evbuffer_cb_entry* entry = evbuffer_add_cb(b, log_info, (void*)"cb");
   SEE(evbuffer_cb_clear_flags(b, entry, EVBUFFER_CB_ENABLED));
   SEE(evbuffer_add(b, "abc", 3));
   SEE(evbuffer_cb_set_flags(b, entry, EVBUFFER_CB_ENABLED));
@@ -121,11 +121,11 @@ static void disabling_and_enabling(void) {
 }
 
 static void old_callback(void) {
-  struct evbuffer *b = evbuffer_new();
-  evbuffer_setcb(b, log_old, (void *)"old");
+  struct evbuffer* b = evbuffer_new();
+  evbuffer_setcb(b, log_old, (void*)"old");
   SEE(evbuffer_add(b, "abc", 3));
   SEE(evbuffer_drain(b, 2));
-  evbuffer_setcb(b, log_old, (void *)"replaced");
+  evbuffer_setcb(b, log_old, (void*)"replaced");
   SEE(evbuffer_add(b, "abc", 3));
   evbuffer_setcb(b, NULL, NULL);
   SEE(evbuffer_add(b, "abc", 3));
@@ -133,37 +133,37 @@ static void old_callback(void) {
 }
 
 static void old_callback_replaces_new_ones(void) {
-  struct evbuffer *b = evbuffer_new();
-  evbuffer_add_cb(b, log_info, (void *)"new");
-  evbuffer_setcb(b, log_old, (void *)"old");
+  struct evbuffer* b = evbuffer_new();
+  evbuffer_add_cb(b, log_info, (void*)"new");
+  evbuffer_setcb(b, log_old, (void*)"old");
   SEE(evbuffer_add(b, "abc", 3));
   evbuffer_free(b);
 }
 
-static struct evbuffer_cb_entry *self_entry;
-static void remove_self(struct evbuffer *b, const struct evbuffer_cb_info *info, void *arg) {
+static struct evbuffer_cb_entry* self_entry;
+static void remove_self(struct evbuffer* b, const struct evbuffer_cb_info* info, void* arg) {
   log_info(b, info, arg);
   SEE(evbuffer_remove_cb_entry(b, self_entry));
 }
 
 static void callback_removes_itself(void) {
-  struct evbuffer *b = evbuffer_new();
-  evbuffer_add_cb(b, log_info, (void *)"other");
-  self_entry = evbuffer_add_cb(b, remove_self, (void *)"self");
+  struct evbuffer* b = evbuffer_new();
+  evbuffer_add_cb(b, log_info, (void*)"other");
+  self_entry = evbuffer_add_cb(b, remove_self, (void*)"self");
   SEE(evbuffer_add(b, "abc", 3));
   SEE(evbuffer_add(b, "def", 3));
   evbuffer_free(b);
 }
 
 static int depth;
-static void drain_inside(struct evbuffer *b, const struct evbuffer_cb_info *info, void *arg) {
+static void drain_inside(struct evbuffer* b, const struct evbuffer_cb_info* info, void* arg) {
   log_info(b, info, arg);
   if (info->n_added && ++depth < 4) SEE(evbuffer_drain(b, 1));
 }
 
 static void callback_changes_the_buffer(void) {
-  struct evbuffer *b = evbuffer_new();
-  evbuffer_add_cb(b, drain_inside, (void *)"drainer");
+  struct evbuffer* b = evbuffer_new();
+  evbuffer_add_cb(b, drain_inside, (void*)"drainer");
   SEE(evbuffer_add(b, "abc", 3));
   SEE_BUF(b);
   SEE(evbuffer_add(b, "def", 3));
@@ -172,9 +172,9 @@ static void callback_changes_the_buffer(void) {
 }
 
 static void deferred_callbacks_merge(void) {
-  struct event_base *base = event_base_new();
-  struct evbuffer *b = evbuffer_new();
-  evbuffer_add_cb(b, log_info, (void *)"deferred");
+  struct event_base* base = event_base_new();
+  struct evbuffer* b = evbuffer_new();
+  evbuffer_add_cb(b, log_info, (void*)"deferred");
   SEE(evbuffer_defer_callbacks(b, base));
   SEE(evbuffer_add(b, "abcdef", 6));
   SEE(evbuffer_drain(b, 2));
@@ -189,9 +189,9 @@ static void deferred_callbacks_merge(void) {
 }
 
 static void deferred_callback_and_freed_buffer(void) {
-  struct event_base *base = event_base_new();
-  struct evbuffer *b = evbuffer_new();
-  evbuffer_add_cb(b, log_info, (void *)"deferred");
+  struct event_base* base = event_base_new();
+  struct evbuffer* b = evbuffer_new();
+  evbuffer_add_cb(b, log_info, (void*)"deferred");
   evbuffer_defer_callbacks(b, base);
   SEE(evbuffer_add(b, "abc", 3));
   evbuffer_free(b);
@@ -201,12 +201,12 @@ static void deferred_callback_and_freed_buffer(void) {
 }
 
 static void late_callback_on_deferring_buffer(void) {
-  struct event_base *base = event_base_new();
-  struct evbuffer *b = evbuffer_new();
-  struct evbuffer_cb_entry *entry;
+  struct event_base* base = event_base_new();
+  struct evbuffer* b = evbuffer_new();
+  struct evbuffer_cb_entry* entry;
   evbuffer_defer_callbacks(b, base);
-  evbuffer_add_cb(b, log_info, (void *)"deferred");
-  entry = evbuffer_add_cb(b, log_info, (void *)"late");
+  evbuffer_add_cb(b, log_info, (void*)"deferred");
+  entry = evbuffer_add_cb(b, log_info, (void*)"late");
   SEE(evbuffer_cb_set_flags(b, entry, EVBUFFER_CB_ENABLED));
   SEE(evbuffer_add(b, "abc", 3));
   obs("before the loop");
@@ -216,9 +216,9 @@ static void late_callback_on_deferring_buffer(void) {
 }
 
 static void disabled_callback_and_deferral(void) {
-  struct event_base *base = event_base_new();
-  struct evbuffer *b = evbuffer_new();
-  struct evbuffer_cb_entry *entry = evbuffer_add_cb(b, log_info, (void *)"cb");
+  struct event_base* base = event_base_new();
+  struct evbuffer* b = evbuffer_new();
+  struct evbuffer_cb_entry* entry = evbuffer_add_cb(b, log_info, (void*)"cb");
   evbuffer_defer_callbacks(b, base);
   SEE(evbuffer_add(b, "abc", 3));
   SEE(evbuffer_cb_clear_flags(b, entry, EVBUFFER_CB_ENABLED));
@@ -231,17 +231,17 @@ static void disabled_callback_and_deferral(void) {
 }
 
 static void freeing_reports_nothing(void) {
-  struct evbuffer *b = evbuffer_new();
-  evbuffer_add_cb(b, log_info, (void *)"cb");
+  struct evbuffer* b = evbuffer_new();
+  evbuffer_add_cb(b, log_info, (void*)"cb");
   SEE(evbuffer_add(b, "abc", 3));
   evbuffer_free(b);
   obs("freed");
 }
 
 static void failed_operations_report_nothing(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   evbuffer_add(b, "abc", 3);
-  evbuffer_add_cb(b, log_info, (void *)"cb");
+  evbuffer_add_cb(b, log_info, (void*)"cb");
   evbuffer_freeze(b, 0), evbuffer_freeze(b, 1);
   SEE(evbuffer_add(b, "abc", 3));
   SEE(evbuffer_drain(b, 1));

@@ -17,7 +17,7 @@ static void nonblocking_pipe(int p[2]) {
 }
 
 static void read_what_is_there(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   int p[2];
   nonblocking_pipe(p);
   SEE(write(p[1], "hello world", 11));
@@ -35,7 +35,7 @@ static void read_what_is_there(void) {
 }
 
 static void read_with_negative_limit(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   int p[2];
   nonblocking_pipe(p);
   SEE(write(p[1], "0123456789", 10));
@@ -45,7 +45,7 @@ static void read_with_negative_limit(void) {
 }
 
 static void read_from_socket(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   evutil_socket_t sv[2];
   tcp_pair(sv);
   errno = 0;
@@ -60,14 +60,14 @@ static void read_from_socket(void) {
 }
 
 static void read_bad_descriptor(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   SEE(evbuffer_read(b, -1, 100));
   SEE(evbuffer_get_length(b));
   evbuffer_free(b);
 }
 
 static void read_directory_fails(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   int fd = open("/", O_RDONLY);
   evbuffer_add(b, "kept", 4);
   SEE(evbuffer_read(b, fd, 100));
@@ -77,7 +77,7 @@ static void read_directory_fails(void) {
 }
 
 static void read_appends_to_reference(void) {
-  struct evbuffer *b = chained_buffer("constant ", NULL);
+  struct evbuffer* b = chained_buffer("constant ", NULL);
   int p[2];
   nonblocking_pipe(p);
   SEE(write(p[1], "data", 4));
@@ -87,7 +87,7 @@ static void read_appends_to_reference(void) {
 }
 
 static void write_all_of_it(void) {
-  struct evbuffer *b = chained_buffer("abc", "def", "ghi", NULL);
+  struct evbuffer* b = chained_buffer("abc", "def", "ghi", NULL);
   char out[16];
   int p[2];
   nonblocking_pipe(p);
@@ -98,7 +98,7 @@ static void write_all_of_it(void) {
 }
 
 static void write_empty_buffer(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   int p[2];
   nonblocking_pipe(p);
   SEE(evbuffer_write(b, p[1]));
@@ -107,7 +107,7 @@ static void write_empty_buffer(void) {
 }
 
 static void write_atmost_limits(void) {
-  struct evbuffer *b = chained_buffer("abc", "def", "ghi", NULL);
+  struct evbuffer* b = chained_buffer("abc", "def", "ghi", NULL);
   int p[2];
   nonblocking_pipe(p);
   SEE(evbuffer_write_atmost(b, p[1], 0));
@@ -121,7 +121,7 @@ static void write_atmost_limits(void) {
 }
 
 static void write_atmost_more_than_there_is(void) {
-  struct evbuffer *b = chained_buffer("abc", "def", NULL);
+  struct evbuffer* b = chained_buffer("abc", "def", NULL);
   int p[2];
   nonblocking_pipe(p);
   SEE(evbuffer_write_atmost(b, p[1], 1000));
@@ -130,7 +130,7 @@ static void write_atmost_more_than_there_is(void) {
 }
 
 static void write_to_full_pipe(void) {
-  struct evbuffer *b = patterned_buffer(1000000);
+  struct evbuffer* b = patterned_buffer(1000000);
   size_t total = 0;
   int p[2], n, rounds = 0;
   nonblocking_pipe(p);
@@ -146,7 +146,7 @@ static void write_to_full_pipe(void) {
 }
 
 static void write_to_closed_pipe(void) {
-  struct evbuffer *b = chained_buffer("abc", NULL);
+  struct evbuffer* b = chained_buffer("abc", NULL);
   int p[2];
   nonblocking_pipe(p);
   close(p[0]);
@@ -157,7 +157,7 @@ static void write_to_closed_pipe(void) {
 }
 
 static void write_bad_descriptor(void) {
-  struct evbuffer *b = chained_buffer("abc", NULL);
+  struct evbuffer* b = chained_buffer("abc", NULL);
   SEE(evbuffer_write(b, -1));
   SEE_STR(errno_name(errno));
   SEE_BUF(b);
@@ -180,7 +180,7 @@ static void large_transfer_keeps_content(void) {
 }
 
 static void many_small_chains_in_one_write(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   size_t total = 0;
   int p[2], i, n;
   nonblocking_pipe(p);
@@ -200,7 +200,7 @@ static int letters_file(void) {
   return fd;
 }
 
-static void send_through_pipe(struct evbuffer *b) {
+static void send_through_pipe(struct evbuffer* b) {
   char out[64];
   evutil_socket_t sv[2];
   ssize_t n;
@@ -213,7 +213,7 @@ static void send_through_pipe(struct evbuffer *b) {
 }
 
 static void add_file_whole_and_part(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   int fd = letters_file();
   SEE(evbuffer_add_file(b, fd, 0, 26));
   SEE(evbuffer_get_length(b));
@@ -227,7 +227,7 @@ static void add_file_whole_and_part(void) {
 }
 
 static void add_file_between_bytes(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   evbuffer_add(b, "<", 1);
   SEE(evbuffer_add_file(b, letters_file(), 1, 3));
   evbuffer_add(b, ">", 1);
@@ -237,7 +237,7 @@ static void add_file_between_bytes(void) {
 }
 
 static void add_file_impossible(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   int fd = letters_file();
   SEE(evbuffer_add_file(b, -1, 0, 10));
   SEE(evbuffer_add_file(b, fd, -1, 10));
@@ -247,18 +247,18 @@ static void add_file_impossible(void) {
   evbuffer_free(b);
 }
 
-static void cleanup(const struct evbuffer_file_segment *segment, int flags, void *arg) {
+static void cleanup(const struct evbuffer_file_segment* segment, int flags, void* arg) {
   (void)segment;
-  obs("cleanup of %s, flags 0x%x", (const char *)arg, (unsigned)flags);
+  obs("cleanup of %s, flags 0x%x", (const char*)arg, (unsigned)flags);
 }
 
 static void segment_with_flags(unsigned flags) {
-  struct evbuffer *b = evbuffer_new();
-  struct evbuffer_file_segment *segment;
+  struct evbuffer* b = evbuffer_new();
+  struct evbuffer_file_segment* segment;
   int fd = letters_file();
   segment = evbuffer_file_segment_new(fd, 2, 10, flags);
   SEE_NULL(segment);
-  evbuffer_file_segment_add_cleanup_cb(segment, cleanup, (void *)"segment");
+  evbuffer_file_segment_add_cleanup_cb(segment, cleanup, (void*)"segment");
   SEE(evbuffer_add_file_segment(b, segment, 0, 5));
   SEE(evbuffer_add_file_segment(b, segment, 5, -1));
   SEE(evbuffer_get_length(b));
@@ -283,8 +283,8 @@ static void segment_without_both(void) {
 static void segment_without_locking(void) { segment_with_flags(EVBUF_FS_DISABLE_LOCKING); }
 
 static void segment_to_end_of_file(void) {
-  struct evbuffer *b = evbuffer_new();
-  struct evbuffer_file_segment *segment = evbuffer_file_segment_new(letters_file(), 20, -1, 0);
+  struct evbuffer* b = evbuffer_new();
+  struct evbuffer_file_segment* segment = evbuffer_file_segment_new(letters_file(), 20, -1, 0);
   SEE_NULL(segment);
   SEE(evbuffer_add_file_segment(b, segment, 1, -1));
   SEE(evbuffer_get_length(b));
@@ -294,7 +294,7 @@ static void segment_to_end_of_file(void) {
 }
 
 static void segment_range_error(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   SEE(evbuffer_add_file_segment(b, evbuffer_file_segment_new(letters_file(), 0, 26, 0), 27, -1));
   SEE(evbuffer_add_file_segment(b, evbuffer_file_segment_new(letters_file(), 0, 26, 0), 20, 7));
   SEE(evbuffer_get_length(b));
@@ -302,8 +302,8 @@ static void segment_range_error(void) {
 }
 
 static void segment_survives_range_errors(void) {
-  struct evbuffer *b = evbuffer_new();
-  struct evbuffer_file_segment *segment = evbuffer_file_segment_new(letters_file(), 0, 26, 0);
+  struct evbuffer* b = evbuffer_new();
+  struct evbuffer_file_segment* segment = evbuffer_file_segment_new(letters_file(), 0, 26, 0);
   SEE(evbuffer_add_file_segment(b, segment, 27, -1));
   SEE(evbuffer_add_file_segment(b, segment, 20, 7));
   SEE(evbuffer_add_file_segment(b, segment, 20, 6));
@@ -313,8 +313,8 @@ static void segment_survives_range_errors(void) {
 }
 
 static void segment_content_is_readable_when_mapped(void) {
-  struct evbuffer *b = evbuffer_new();
-  struct evbuffer_file_segment *segment =
+  struct evbuffer* b = evbuffer_new();
+  struct evbuffer_file_segment* segment =
       evbuffer_file_segment_new(letters_file(), 0, 26, EVBUF_FS_DISABLE_SENDFILE);
   char out[8];
   SEE(evbuffer_add_file_segment(b, segment, 4, 6));
@@ -329,9 +329,9 @@ static void segment_content_is_readable_when_mapped(void) {
 
 static void segment_shared_by_two_buffers(void) {
   struct evbuffer *a = evbuffer_new(), *b = evbuffer_new();
-  struct evbuffer_file_segment *segment =
+  struct evbuffer_file_segment* segment =
       evbuffer_file_segment_new(letters_file(), 0, 26, EVBUF_FS_CLOSE_ON_FREE);
-  evbuffer_file_segment_add_cleanup_cb(segment, cleanup, (void *)"shared");
+  evbuffer_file_segment_add_cleanup_cb(segment, cleanup, (void*)"shared");
   SEE(evbuffer_add_file_segment(a, segment, 0, 3));
   SEE(evbuffer_add_file_segment(b, segment, 3, 3));
   evbuffer_file_segment_free(segment);
@@ -343,7 +343,7 @@ static void segment_shared_by_two_buffers(void) {
 }
 
 static void drains_to_fd_flag_with_file(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   SEE(evbuffer_set_flags(b, EVBUFFER_FLAG_DRAINS_TO_FD));
   SEE(evbuffer_add_file(b, letters_file(), 5, 5));
   SEE(evbuffer_write_atmost(b, -1, 5));

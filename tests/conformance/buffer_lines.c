@@ -9,13 +9,13 @@
 #include "harness.h"
 #include "support.h"
 
-static const char *style_name(enum evbuffer_eol_style style) {
-  static const char *names[] = {"ANY", "CRLF", "CRLF_STRICT", "LF", "NUL"};
+static const char* style_name(enum evbuffer_eol_style style) {
+  static const char* names[] = {"ANY", "CRLF", "CRLF_STRICT", "LF", "NUL"};
   return names[style];
 }
 
-static void see_lines(struct evbuffer *b, enum evbuffer_eol_style style) {
-  char *line;
+static void see_lines(struct evbuffer* b, enum evbuffer_eol_style style) {
+  char* line;
   size_t length = 77;
   while ((line = evbuffer_readln(b, &length, style))) {
     see_bytes(style_name(style), line, length);
@@ -26,10 +26,10 @@ static void see_lines(struct evbuffer *b, enum evbuffer_eol_style style) {
   see_content("rest", b);
 }
 
-static void lines_of(const char *text, size_t length) {
+static void lines_of(const char* text, size_t length) {
   int style;
   for (style = EVBUFFER_EOL_ANY; style <= EVBUFFER_EOL_NUL; ++style) {
-    struct evbuffer *b = evbuffer_new();
+    struct evbuffer* b = evbuffer_new();
     evbuffer_add(b, text, length);
     see_lines(b, (enum evbuffer_eol_style)style);
     evbuffer_free(b);
@@ -46,15 +46,15 @@ static void lines_ending_in_cr(void) { lines_of("abc\r", 4); }
 static void lines_over_chain_borders(void) {
   int style;
   for (style = EVBUFFER_EOL_ANY; style <= EVBUFFER_EOL_LF; ++style) {
-    struct evbuffer *b = chained_buffer("ab", "c\r", "\nde", "f\n", "\r", "\n", "g", NULL);
+    struct evbuffer* b = chained_buffer("ab", "c\r", "\nde", "f\n", "\r", "\n", "g", NULL);
     see_lines(b, (enum evbuffer_eol_style)style);
     evbuffer_free(b);
   }
 }
 
 static void long_line_over_many_chains(void) {
-  struct evbuffer *b = evbuffer_new();
-  char *line;
+  struct evbuffer* b = evbuffer_new();
+  char* line;
   size_t length = 0;
   int i;
   for (i = 0; i < 1000; ++i) evbuffer_add(b, "0123456789", 10);
@@ -69,16 +69,16 @@ static void long_line_over_many_chains(void) {
 }
 
 static void readln_without_length(void) {
-  struct evbuffer *b = chained_buffer("abc\n", NULL);
-  char *line = evbuffer_readln(b, NULL, EVBUFFER_EOL_LF);
+  struct evbuffer* b = chained_buffer("abc\n", NULL);
+  char* line = evbuffer_readln(b, NULL, EVBUFFER_EOL_LF);
   SEE_STR(line);
   free(line);
   evbuffer_free(b);
 }
 
 static void readline_of_old(void) {
-  struct evbuffer *b = chained_buffer("one\n\r", "two\r\r\n\nthree\n", "rest", NULL);
-  char *line;
+  struct evbuffer* b = chained_buffer("one\n\r", "two\r\r\n\nthree\n", "rest", NULL);
+  char* line;
   while ((line = evbuffer_readline(b))) {
     SEE_STR(line);
     free(line);
@@ -88,18 +88,18 @@ static void readline_of_old(void) {
 }
 
 static void find_of_old(void) {
-  struct evbuffer *b = chained_buffer("hello ", "wor", "ld", NULL);
-  unsigned char *p = evbuffer_find(b, (const unsigned char *)"world", 5);
+  struct evbuffer* b = chained_buffer("hello ", "wor", "ld", NULL);
+  unsigned char* p = evbuffer_find(b, (const unsigned char*)"world", 5);
   see_bytes("found", p, 5);
-  SEE_NULL(evbuffer_find(b, (const unsigned char *)"worlds", 6));
-  p = evbuffer_find(b, (const unsigned char *)"h", 1);
+  SEE_NULL(evbuffer_find(b, (const unsigned char*)"worlds", 6));
+  p = evbuffer_find(b, (const unsigned char*)"h", 1);
   see_bytes("found", p, 11);
   SEE_BUF(b);
   evbuffer_free(b);
 }
 
 static void search_finds_first(void) {
-  struct evbuffer *b = chained_buffer("abab", "cab", "abd", NULL);
+  struct evbuffer* b = chained_buffer("abab", "cab", "abd", NULL);
   struct evbuffer_ptr p;
   p = evbuffer_search(b, "ab", 2, NULL);
   SEE(p.pos);
@@ -133,7 +133,7 @@ static void search_for_nothing(void) {
 }
 
 static void search_from_a_position(void) {
-  struct evbuffer *b = chained_buffer("xax", "axa", "x", NULL);
+  struct evbuffer* b = chained_buffer("xax", "axa", "x", NULL);
   struct evbuffer_ptr start, p;
   int from;
   for (from = 0; from <= 7; ++from) {
@@ -145,7 +145,7 @@ static void search_from_a_position(void) {
 }
 
 static void count_matches_by_stepping(void) {
-  struct evbuffer *b = chained_buffer("ab", "abab", "xxab", "a", "b", NULL);
+  struct evbuffer* b = chained_buffer("ab", "abab", "xxab", "a", "b", NULL);
   struct evbuffer_ptr p;
   int matches = 0;
   p = evbuffer_search(b, "ab", 2, NULL);
@@ -159,7 +159,7 @@ static void count_matches_by_stepping(void) {
 }
 
 static void search_in_a_range(void) {
-  struct evbuffer *b = chained_buffer("0123", "4567", "89ab", NULL);
+  struct evbuffer* b = chained_buffer("0123", "4567", "89ab", NULL);
   struct evbuffer_ptr start, end, p;
   int to;
   evbuffer_ptr_set(b, &start, 1, EVBUFFER_PTR_SET);
@@ -176,7 +176,7 @@ static void search_in_a_range(void) {
 }
 
 static void position_limits(void) {
-  struct evbuffer *b = chained_buffer("abc", "def", NULL);
+  struct evbuffer* b = chained_buffer("abc", "def", NULL);
   struct evbuffer_ptr p;
   SEE(evbuffer_ptr_set(b, &p, 0, EVBUFFER_PTR_SET));
   SEE(p.pos);
@@ -199,7 +199,7 @@ static void position_limits(void) {
 }
 
 static void position_in_empty_buffer(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   struct evbuffer_ptr p;
   SEE(evbuffer_ptr_set(b, &p, 0, EVBUFFER_PTR_SET));
   SEE(p.pos);
@@ -209,13 +209,13 @@ static void position_in_empty_buffer(void) {
 }
 
 static void eol_search_reports_length(void) {
-  static const char *texts[] = {"ab\r\ncd", "ab\ncd", "ab\rcd", "ab\n\n\r\rcd",
+  static const char* texts[] = {"ab\r\ncd", "ab\ncd", "ab\rcd", "ab\n\n\r\rcd",
                                 "ab",       "\r\n",   "ab\r"};
   size_t i;
   int style;
   for (i = 0; i < sizeof(texts) / sizeof(texts[0]); ++i) {
     for (style = EVBUFFER_EOL_ANY; style <= EVBUFFER_EOL_NUL; ++style) {
-      struct evbuffer *b = chained_buffer(texts[i], NULL);
+      struct evbuffer* b = chained_buffer(texts[i], NULL);
       size_t length = 99;
       struct evbuffer_ptr p = evbuffer_search_eol(b, NULL, &length, (enum evbuffer_eol_style)style);
       obs("text %zu %s: at %d, %zu bytes", i, style_name((enum evbuffer_eol_style)style),
@@ -226,7 +226,7 @@ static void eol_search_reports_length(void) {
 }
 
 static void eol_search_from_a_position(void) {
-  struct evbuffer *b = chained_buffer("a\nb", "b\r", "\nc\n", NULL);
+  struct evbuffer* b = chained_buffer("a\nb", "b\r", "\nc\n", NULL);
   struct evbuffer_ptr start, p;
   size_t length, from;
   for (from = 0; from <= 8; ++from) {
@@ -239,7 +239,7 @@ static void eol_search_from_a_position(void) {
 }
 
 static void eol_search_out_of_range_position(void) {
-  struct evbuffer *b = chained_buffer("a\nb", NULL);
+  struct evbuffer* b = chained_buffer("a\nb", NULL);
   struct evbuffer_ptr p;
   size_t length = 5;
   evbuffer_ptr_set(b, &p, 100, EVBUFFER_PTR_SET);
@@ -250,7 +250,7 @@ static void eol_search_out_of_range_position(void) {
 }
 
 static void position_walks_and_copies(void) {
-  struct evbuffer *b = chained_buffer("key", ": va", "lue", "\r\n", NULL);
+  struct evbuffer* b = chained_buffer("key", ": va", "lue", "\r\n", NULL);
   struct evbuffer_ptr colon, end;
   char value[16] = "";
   size_t eol = 0;

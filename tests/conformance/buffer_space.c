@@ -7,13 +7,13 @@
 #include "harness.h"
 #include "support.h"
 
-static void put(struct evbuffer_iovec *v, const char *text, size_t room) {
+static void put(struct evbuffer_iovec* v, const char* text, size_t room) {
   memcpy(v->iov_base, text, strlen(text));
   v->iov_len = room;
 }
 
 static void reserve_one_and_commit(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   struct evbuffer_iovec v;
   SEE(evbuffer_reserve_space(b, 100, &v, 1));
   SEE(v.iov_len >= 100);
@@ -25,7 +25,7 @@ static void reserve_one_and_commit(void) {
 }
 
 static void reserve_after_existing_content(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   struct evbuffer_iovec v;
   evbuffer_add(b, "abc", 3);
   SEE(evbuffer_reserve_space(b, 3, &v, 1));
@@ -37,7 +37,7 @@ static void reserve_after_existing_content(void) {
 }
 
 static void commit_nothing(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   struct evbuffer_iovec v;
   evbuffer_add(b, "abc", 3);
   SEE(evbuffer_reserve_space(b, 100, &v, 1));
@@ -50,7 +50,7 @@ static void commit_nothing(void) {
 }
 
 static void reserve_two_extents(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   struct evbuffer_iovec v[2];
   size_t total = 0;
   int n, i;
@@ -68,7 +68,7 @@ static void reserve_two_extents(void) {
 }
 
 static void commit_first_of_two_only(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   struct evbuffer_iovec v[2];
   int n;
   evbuffer_add(b, "abc", 3);
@@ -83,7 +83,7 @@ static void commit_first_of_two_only(void) {
 }
 
 static void reserve_bad_vector_counts(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   struct evbuffer_iovec v[2];
   SEE(evbuffer_reserve_space(b, 10, v, 0));
   SEE(evbuffer_reserve_space(b, 10, v, -1));
@@ -92,7 +92,7 @@ static void reserve_bad_vector_counts(void) {
 }
 
 static void commit_foreign_memory(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   char foreign[16] = "foreign";
   struct evbuffer_iovec v;
   evbuffer_add(b, "abc", 3);
@@ -104,7 +104,7 @@ static void commit_foreign_memory(void) {
 }
 
 static void commit_more_than_reserved(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   struct evbuffer_iovec v;
   SEE(evbuffer_reserve_space(b, 100, &v, 1));
   v.iov_len = 1000000;
@@ -114,27 +114,27 @@ static void commit_more_than_reserved(void) {
 }
 
 static void commit_shifted_extent(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   struct evbuffer_iovec v;
   SEE(evbuffer_reserve_space(b, 100, &v, 1));
-  v.iov_base = (char *)v.iov_base + 1, v.iov_len = 5;
+  v.iov_base = (char*)v.iov_base + 1, v.iov_len = 5;
   SEE(evbuffer_commit_space(b, &v, 1));
   SEE(evbuffer_get_length(b));
   evbuffer_free(b);
 }
 
 static void reserve_moves_nothing_visible(void) {
-  struct evbuffer *b = chained_buffer("abc", "def", NULL);
+  struct evbuffer* b = chained_buffer("abc", "def", NULL);
   struct evbuffer_iovec v;
   SEE(evbuffer_reserve_space(b, 1, &v, 1));
-  *(char *)v.iov_base = 'g', v.iov_len = 1;
+  *(char*)v.iov_base = 'g', v.iov_len = 1;
   SEE(evbuffer_commit_space(b, &v, 1));
   SEE_BUF(b);
   evbuffer_free(b);
 }
 
 static void peek_counts_extents(void) {
-  struct evbuffer *b = chained_buffer("abc", "de", "fghi", NULL);
+  struct evbuffer* b = chained_buffer("abc", "de", "fghi", NULL);
   struct evbuffer_iovec v[3];
   SEE(evbuffer_peek(b, -1, NULL, NULL, 0));
   SEE(evbuffer_peek(b, 4, NULL, NULL, 0));
@@ -152,7 +152,7 @@ static void peek_counts_extents(void) {
 }
 
 static void peek_from_a_position(void) {
-  struct evbuffer *b = chained_buffer("abc", "de", "fghi", NULL);
+  struct evbuffer* b = chained_buffer("abc", "de", "fghi", NULL);
   struct evbuffer_iovec v[3];
   struct evbuffer_ptr p;
   int n;
@@ -169,7 +169,7 @@ static void peek_from_a_position(void) {
 }
 
 static void peek_empty(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   struct evbuffer_iovec v[1];
   SEE(evbuffer_peek(b, -1, NULL, v, 1));
   SEE(evbuffer_peek(b, 10, NULL, v, 1));
@@ -178,12 +178,12 @@ static void peek_empty(void) {
 }
 
 /* Every operation on a buffer with one frozen end. */
-static void operations(struct evbuffer *b) {
+static void operations(struct evbuffer* b) {
   struct evbuffer *other = chained_buffer("other", NULL), *sink = evbuffer_new();
   struct evbuffer_iovec v;
   char out[4];
   int p[2];
-  char *line;
+  char* line;
   if (pipe(p) || write(p[1], "piped", 5) != 5) obs("pipe failed");
   SEE(evbuffer_add(b, "x", 1));
   SEE(evbuffer_add_printf(b, "%d", 1));
@@ -213,7 +213,7 @@ static void operations(struct evbuffer *b) {
 }
 
 static void frozen_front(void) {
-  struct evbuffer *b = chained_buffer("abc\n", "def\n", NULL);
+  struct evbuffer* b = chained_buffer("abc\n", "def\n", NULL);
   SEE(evbuffer_freeze(b, 1));
   operations(b);
   SEE_BUF(b);
@@ -223,7 +223,7 @@ static void frozen_front(void) {
 }
 
 static void frozen_back(void) {
-  struct evbuffer *b = chained_buffer("abc\n", "def\n", NULL);
+  struct evbuffer* b = chained_buffer("abc\n", "def\n", NULL);
   SEE(evbuffer_freeze(b, 0));
   operations(b);
   SEE_BUF(b);
@@ -233,7 +233,7 @@ static void frozen_back(void) {
 }
 
 static void frozen_both(void) {
-  struct evbuffer *b = chained_buffer("abc\n", "def\n", NULL);
+  struct evbuffer* b = chained_buffer("abc\n", "def\n", NULL);
   SEE(evbuffer_freeze(b, 0));
   SEE(evbuffer_freeze(b, 1));
   SEE(evbuffer_freeze(b, 1));
@@ -246,7 +246,7 @@ static void frozen_both(void) {
 }
 
 static void freezing_an_empty_buffer(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   evbuffer_freeze(b, 1);
   SEE(evbuffer_add(b, "abc", 3));
   SEE(evbuffer_drain(b, 1));
@@ -257,7 +257,7 @@ static void freezing_an_empty_buffer(void) {
 }
 
 static void flags_set_and_clear(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   SEE(evbuffer_set_flags(b, EVBUFFER_FLAG_DRAINS_TO_FD));
   SEE(evbuffer_clear_flags(b, EVBUFFER_FLAG_DRAINS_TO_FD));
   SEE(evbuffer_set_flags(b, 0));
@@ -265,7 +265,7 @@ static void flags_set_and_clear(void) {
 }
 
 static void locking_functions_without_threads(void) {
-  struct evbuffer *b = evbuffer_new();
+  struct evbuffer* b = evbuffer_new();
   evbuffer_lock(b);
   SEE(evbuffer_add(b, "abc", 3));
   evbuffer_unlock(b);
@@ -305,7 +305,7 @@ static void buffer_reference_into_filled_buffer(void) {
 }
 
 static void buffer_reference_to_itself(void) {
-  struct evbuffer *b = chained_buffer("abc", NULL);
+  struct evbuffer* b = chained_buffer("abc", NULL);
   SEE(evbuffer_add_buffer_reference(b, b));
   SEE_BUF(b);
   evbuffer_free(b);

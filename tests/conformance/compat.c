@@ -9,20 +9,20 @@
 
 static int runs;
 
-static void log_what(evutil_socket_t fd, short what, void *arg) {
-  obs("%s: fd %s, %s", (const char *)arg, fd < 0 ? "-1" : "valid", ev_names(what));
+static void log_what(evutil_socket_t fd, short what, void* arg) {
+  obs("%s: fd %s, %s", (const char*)arg, fd < 0 ? "-1" : "valid", ev_names(what));
 }
 
-static void count(evutil_socket_t fd, short what, void *arg) {
+static void count(evutil_socket_t fd, short what, void* arg) {
   (void)fd, (void)what, (void)arg;
   ++runs;
 }
 
 static void init_set_add_dispatch(void) {
-  struct event_base *base = event_init();
+  struct event_base* base = event_init();
   struct event ev;
   SEE_NULL(base);
-  event_set(&ev, -1, 0, log_what, (void *)"timer");
+  event_set(&ev, -1, 0, log_what, (void*)"timer");
   SEE(event_get_base(&ev) == base);
   SEE(event_add(&ev, msec(1)));
   SEE(event_dispatch());
@@ -38,7 +38,7 @@ static void method_and_version(void) {
 static void timeout_macros(void) {
   struct event ev;
   event_init();
-  timeout_set(&ev, log_what, (void *)"timeout");
+  timeout_set(&ev, log_what, (void*)"timeout");
   SEE(timeout_initialized(&ev));
   SEE(timeout_pending(&ev, NULL));
   SEE(timeout_add(&ev, msec(1)));
@@ -52,7 +52,7 @@ static void timeout_macros(void) {
 static void evtimer_macros(void) {
   struct event ev;
   event_init();
-  evtimer_set(&ev, log_what, (void *)"evtimer");
+  evtimer_set(&ev, log_what, (void*)"evtimer");
   SEE(evtimer_add(&ev, msec(1)));
   SEE(evtimer_pending(&ev, NULL));
   SEE(event_dispatch());
@@ -61,7 +61,7 @@ static void evtimer_macros(void) {
 static void signal_macros(void) {
   struct event ev;
   event_init();
-  signal_set(&ev, SIGUSR1, log_what, (void *)"signal");
+  signal_set(&ev, SIGUSR1, log_what, (void*)"signal");
   SEE_STR(ev_names(ev.ev_events));
   SEE(signal_add(&ev, NULL));
   SEE_STR(ev_names((short)signal_pending(&ev, NULL)));
@@ -69,7 +69,7 @@ static void signal_macros(void) {
   SEE(event_loop(EVLOOP_ONCE));
   SEE(signal_del(&ev));
   SEE(event_loop(EVLOOP_NONBLOCK));
-  evsignal_set(&ev, SIGUSR2, log_what, (void *)"evsignal");
+  evsignal_set(&ev, SIGUSR2, log_what, (void*)"evsignal");
   SEE(evsignal_add(&ev, NULL));
   raise(SIGUSR2);
   SEE(event_loop(EVLOOP_ONCE));
@@ -78,8 +78,8 @@ static void signal_macros(void) {
 
 static void once_on_the_current_base(void) {
   event_init();
-  SEE(event_once(-1, EV_TIMEOUT, log_what, (void *)"once", msec(1)));
-  SEE(event_once(-1, EV_TIMEOUT, log_what, (void *)"at once", NULL));
+  SEE(event_once(-1, EV_TIMEOUT, log_what, (void*)"once", msec(1)));
+  SEE(event_once(-1, EV_TIMEOUT, log_what, (void*)"at once", NULL));
   SEE(event_once(SIGUSR1, EV_SIGNAL, count, NULL, NULL));
   SEE(event_dispatch());
 }
@@ -94,7 +94,7 @@ static void loopexit_of_current_base(void) {
   SEE(runs);
 }
 
-static void break_now(evutil_socket_t fd, short what, void *arg) {
+static void break_now(evutil_socket_t fd, short what, void* arg) {
   (void)fd, (void)what, (void)arg;
   SEE(event_loopbreak());
 }
@@ -103,7 +103,7 @@ static void loopbreak_of_current_base(void) {
   struct event a, b;
   event_init();
   evtimer_set(&a, break_now, NULL);
-  evtimer_set(&b, log_what, (void *)"later");
+  evtimer_set(&b, log_what, (void*)"later");
   event_active(&a, EV_TIMEOUT, 1), event_active(&b, EV_TIMEOUT, 1);
   SEE(event_dispatch());
   SEE(event_dispatch());
@@ -114,8 +114,8 @@ static void priorities_of_current_base(void) {
   event_init();
   SEE(event_priority_init(2));
   SEE(event_priority_init(0));
-  event_set(&low, -1, 0, log_what, (void *)"low");
-  event_set(&high, -1, 0, log_what, (void *)"high");
+  event_set(&low, -1, 0, log_what, (void*)"low");
+  event_set(&high, -1, 0, log_what, (void*)"high");
   SEE(event_priority_set(&low, 1));
   SEE(event_priority_set(&high, 0));
   event_active(&low, EV_TIMEOUT, 1), event_active(&high, EV_TIMEOUT, 1);
@@ -127,7 +127,7 @@ static void io_with_event_set(void) {
   struct event ev;
   unix_pair(sv);
   event_init();
-  event_set(&ev, sv[0], EV_READ | EV_PERSIST, log_what, (void *)"reader");
+  event_set(&ev, sv[0], EV_READ | EV_PERSIST, log_what, (void*)"reader");
   SEE(event_add(&ev, NULL));
   SEE(write(sv[1], "x", 1));
   SEE(event_loop(EVLOOP_ONCE));
@@ -171,9 +171,9 @@ static void loop_once_nonblock(void) {
 
 static void set_does_not_need_init(void) {
   struct event ev;
-  struct event_base *base;
+  struct event_base* base;
   memset(&ev, 0xff, sizeof(ev));
-  event_set(&ev, -1, 0, log_what, (void *)"timer");
+  event_set(&ev, -1, 0, log_what, (void*)"timer");
   SEE_NULL(ev.ev_base);
   base = event_base_new();
   SEE(event_base_set(base, &ev));
@@ -183,7 +183,7 @@ static void set_does_not_need_init(void) {
 }
 
 static void reinit_of_current_base(void) {
-  struct event_base *base = event_init();
+  struct event_base* base = event_init();
   SEE(event_reinit(base));
   SEE(event_dispatch());
 }
@@ -191,7 +191,7 @@ static void reinit_of_current_base(void) {
 /* Names of the old header that are only macros. */
 static void old_names(void) {
   struct event ev;
-  struct evbuffer *buffer = evbuffer_new();
+  struct evbuffer* buffer = evbuffer_new();
   event_init();
   event_set(&ev, 3, EV_READ, count, NULL);
   SEE(EVENT_FD(&ev));

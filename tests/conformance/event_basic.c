@@ -10,21 +10,21 @@
 #include "harness.h"
 #include "support.h"
 
-static struct event_base *base;
+static struct event_base* base;
 static int runs;
 
-static void count(evutil_socket_t fd, short what, void *arg) {
+static void count(evutil_socket_t fd, short what, void* arg) {
   (void)fd, (void)what, (void)arg;
   ++runs;
 }
 
-static void log_what(evutil_socket_t fd, short what, void *arg) {
-  obs("%s: fd %s, %s", (const char *)arg, fd < 0 ? "-1" : "valid", ev_names(what));
+static void log_what(evutil_socket_t fd, short what, void* arg) {
+  obs("%s: fd %s, %s", (const char*)arg, fd < 0 ? "-1" : "valid", ev_names(what));
 }
 
 static void new_and_getters(void) {
   evutil_socket_t sv[2];
-  struct event *ev;
+  struct event* ev;
   unix_pair(sv);
   base = event_base_new();
   ev = event_new(base, sv[0], EV_READ | EV_WRITE | EV_PERSIST, count, &runs);
@@ -42,12 +42,12 @@ static void new_and_getters(void) {
 }
 
 static void assignment_getter_fills_all(void) {
-  struct event *ev;
-  struct event_base *b;
+  struct event* ev;
+  struct event_base* b;
   evutil_socket_t fd;
   short events;
   event_callback_fn callback;
-  void *arg;
+  void* arg;
   base = event_base_new();
   ev = event_new(base, -1, EV_PERSIST, count, base);
   event_get_assignment(ev, &b, &fd, &events, &callback, &arg);
@@ -95,7 +95,7 @@ static void signal_cannot_be_mixed_with_io(void) {
 }
 
 static void self_cbarg_is_the_event(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
   ev = event_new(base, -1, 0, count, event_self_cbarg());
   SEE(event_get_callback_arg(ev) == ev);
@@ -134,7 +134,7 @@ static void pending_of_each_kind(void) {
 }
 
 static void pending_includes_active(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
   ev = event_new(base, -1, 0, count, NULL);
   event_active(ev, EV_READ | EV_WRITE, 1);
@@ -150,7 +150,7 @@ static void pending_includes_active(void) {
 
 static void add_del_repeatedly(void) {
   evutil_socket_t sv[2];
-  struct event *ev;
+  struct event* ev;
   unix_pair(sv);
   base = event_base_new();
   ev = event_new(base, sv[0], EV_READ, count, NULL);
@@ -169,7 +169,7 @@ static void add_del_repeatedly(void) {
 }
 
 static void add_without_fd_or_timeout(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
   ev = event_new(base, -1, 0, count, NULL);
   SEE(event_add(ev, NULL));
@@ -181,7 +181,7 @@ static void add_without_fd_or_timeout(void) {
 
 static void add_on_closed_fd_fails(void) {
   evutil_socket_t sv[2];
-  struct event *ev;
+  struct event* ev;
   unix_pair(sv);
   base = event_base_new();
   ev = event_new(base, sv[0], EV_READ, count, NULL);
@@ -197,7 +197,7 @@ static void add_on_closed_fd_fails(void) {
 static void add_on_regular_file_fails_with_epoll(void) {
   char name[] = "/tmp/conformanceXXXXXX";
   int fd = mkstemp(name);
-  struct event *ev;
+  struct event* ev;
   unlink(name);
   base = event_base_new();
   SEE_STR(event_base_get_method(base));
@@ -212,9 +212,9 @@ static void read_and_write_readiness(void) {
   struct event *r, *w, *rw;
   unix_pair(sv);
   base = event_base_new();
-  r = event_new(base, sv[0], EV_READ, log_what, (void *)"r");
-  w = event_new(base, sv[0], EV_WRITE, log_what, (void *)"w");
-  rw = event_new(base, sv[0], EV_READ | EV_WRITE, log_what, (void *)"rw");
+  r = event_new(base, sv[0], EV_READ, log_what, (void*)"r");
+  w = event_new(base, sv[0], EV_WRITE, log_what, (void*)"w");
+  rw = event_new(base, sv[0], EV_READ | EV_WRITE, log_what, (void*)"rw");
   event_add(w, NULL);
   SEE(event_base_loop(base, 0));
   event_add(r, NULL);
@@ -235,7 +235,7 @@ static void several_events_on_one_fd(void) {
   base = event_base_new();
   a = event_new(base, sv[0], EV_READ | EV_PERSIST, count, NULL);
   b = event_new(base, sv[0], EV_READ | EV_PERSIST, count, NULL);
-  c = event_new(base, sv[0], EV_WRITE, log_what, (void *)"writer");
+  c = event_new(base, sv[0], EV_WRITE, log_what, (void*)"writer");
   event_add(a, NULL), event_add(b, NULL), event_add(c, NULL);
   SEE(write(sv[1], "x", 1));
   SEE(event_base_loop(base, EVLOOP_ONCE));
@@ -252,8 +252,8 @@ static void persist_stays_and_plain_goes(void) {
   struct event *plain, *persist;
   unix_pair(sv);
   base = event_base_new();
-  plain = event_new(base, sv[0], EV_READ, log_what, (void *)"plain");
-  persist = event_new(base, sv[1], EV_READ | EV_PERSIST, log_what, (void *)"persist");
+  plain = event_new(base, sv[0], EV_READ, log_what, (void*)"plain");
+  persist = event_new(base, sv[1], EV_READ | EV_PERSIST, log_what, (void*)"persist");
   event_add(plain, NULL), event_add(persist, NULL);
   SEE(write(sv[1], "x", 1));
   SEE(event_base_loop(base, EVLOOP_ONCE));
@@ -269,10 +269,10 @@ static void persist_stays_and_plain_goes(void) {
 
 static void edge_triggered_fires_once_per_change(void) {
   evutil_socket_t sv[2];
-  struct event *ev;
+  struct event* ev;
   unix_pair(sv);
   base = event_base_new();
-  ev = event_new(base, sv[0], EV_READ | EV_ET | EV_PERSIST, log_what, (void *)"et");
+  ev = event_new(base, sv[0], EV_READ | EV_ET | EV_PERSIST, log_what, (void*)"et");
   SEE(event_add(ev, NULL));
   SEE(write(sv[1], "ab", 2));
   SEE(event_base_loop(base, EVLOOP_NONBLOCK));
@@ -302,10 +302,10 @@ static void edge_and_level_on_one_fd(void) {
 
 static void closed_event_when_peer_goes(void) {
   evutil_socket_t sv[2];
-  struct event *ev;
+  struct event* ev;
   tcp_pair(sv);
   base = event_base_new();
-  ev = event_new(base, sv[0], EV_CLOSED, log_what, (void *)"closed");
+  ev = event_new(base, sv[0], EV_CLOSED, log_what, (void*)"closed");
   SEE(event_add(ev, NULL));
   SEE(write(sv[1], "data", 4));
   SEE(event_base_loop(base, EVLOOP_NONBLOCK));
@@ -317,10 +317,10 @@ static void closed_event_when_peer_goes(void) {
 
 static void closed_and_read_together(void) {
   evutil_socket_t sv[2];
-  struct event *ev;
+  struct event* ev;
   tcp_pair(sv);
   base = event_base_new();
-  ev = event_new(base, sv[0], EV_READ | EV_CLOSED | EV_PERSIST, log_what, (void *)"ev");
+  ev = event_new(base, sv[0], EV_READ | EV_CLOSED | EV_PERSIST, log_what, (void*)"ev");
   SEE(event_add(ev, NULL));
   SEE(write(sv[1], "data", 4));
   SEE(event_base_loop(base, EVLOOP_ONCE));
@@ -331,9 +331,9 @@ static void closed_and_read_together(void) {
 }
 
 static void closed_with_poll_backend(void) {
-  struct event_config *cfg = event_config_new();
+  struct event_config* cfg = event_config_new();
   evutil_socket_t sv[2];
-  struct event *ev;
+  struct event* ev;
   unix_pair(sv);
   event_config_avoid_method(cfg, "epoll");
   base = event_base_new_with_config(cfg);
@@ -346,16 +346,16 @@ static void closed_with_poll_backend(void) {
 
 static void hangup_wakes_reader_and_writer(void) {
   int p[2];
-  struct event *reader;
+  struct event* reader;
   SEE(pipe(p));
   base = event_base_new();
-  reader = event_new(base, p[0], EV_READ, log_what, (void *)"reader");
+  reader = event_new(base, p[0], EV_READ, log_what, (void*)"reader");
   event_add(reader, NULL);
   close(p[1]);
   SEE(event_base_loop(base, EVLOOP_ONCE));
   event_free(reader);
   SEE(pipe(p));
-  reader = event_new(base, p[1], EV_WRITE, log_what, (void *)"writer");
+  reader = event_new(base, p[1], EV_WRITE, log_what, (void*)"writer");
   close(p[0]);
   event_add(reader, NULL);
   SEE(event_base_loop(base, EVLOOP_ONCE));
@@ -365,10 +365,10 @@ static void hangup_wakes_reader_and_writer(void) {
 
 static void io_timeout_or_readiness(void) {
   evutil_socket_t sv[2];
-  struct event *ev;
+  struct event* ev;
   unix_pair(sv);
   base = event_base_new();
-  ev = event_new(base, sv[0], EV_READ, log_what, (void *)"read");
+  ev = event_new(base, sv[0], EV_READ, log_what, (void*)"read");
   event_add(ev, msec(10));
   SEE(event_base_loop(base, 0));
   SEE(event_pending(ev, EV_READ | EV_TIMEOUT, NULL));
@@ -381,7 +381,7 @@ static void io_timeout_or_readiness(void) {
 }
 
 static void priority_set_range_and_moment(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
   SEE(event_base_priority_init(base, 3));
   ev = event_new(base, -1, 0, count, NULL);
@@ -399,8 +399,8 @@ static void priority_set_range_and_moment(void) {
 }
 
 static void base_set_only_before_first_add(void) {
-  struct event_base *other = event_base_new();
-  struct event *ev;
+  struct event_base* other = event_base_new();
+  struct event* ev;
   base = event_base_new();
   ev = event_new(base, -1, 0, count, NULL);
   SEE(event_base_set(other, ev));
@@ -433,8 +433,8 @@ static void free_null_base(void) {
   obs("survived without a current base");
 }
 
-static void free_from_inside(evutil_socket_t fd, short what, void *arg) {
-  log_what(fd, what, (void *)"in callback");
+static void free_from_inside(evutil_socket_t fd, short what, void* arg) {
+  log_what(fd, what, (void*)"in callback");
   event_free(arg);
 }
 
@@ -453,18 +453,18 @@ static void free_in_own_callback(void) {
   event_base_free(base);
 }
 
-static struct event *victim;
-static void delete_victim(evutil_socket_t fd, short what, void *arg) {
+static struct event* victim;
+static void delete_victim(evutil_socket_t fd, short what, void* arg) {
   (void)fd, (void)what, (void)arg;
   obs("deleting the other");
   event_del(victim);
 }
 
 static void delete_another_active_event(void) {
-  struct event *killer;
+  struct event* killer;
   base = event_base_new();
   killer = event_new(base, -1, 0, delete_victim, NULL);
-  victim = event_new(base, -1, 0, log_what, (void *)"victim");
+  victim = event_new(base, -1, 0, log_what, (void*)"victim");
   event_active(killer, EV_TIMEOUT, 1);
   event_active(victim, EV_TIMEOUT, 1);
   SEE(event_base_loop(base, 0));

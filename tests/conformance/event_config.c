@@ -11,10 +11,10 @@
 #include "harness.h"
 #include "support.h"
 
-static struct event_base *base;
+static struct event_base* base;
 static int runs;
 
-static void count(evutil_socket_t fd, short what, void *arg) {
+static void count(evutil_socket_t fd, short what, void* arg) {
   (void)fd, (void)what, (void)arg;
   ++runs;
 }
@@ -27,11 +27,11 @@ static void version_strings(void) {
 }
 
 static void supported_methods(void) {
-  const char **methods = event_get_supported_methods();
+  const char** methods = event_get_supported_methods();
   for (; *methods; ++methods) obs("%s", *methods);
 }
 
-static const char *method_of(struct event_base *b) {
+static const char* method_of(struct event_base* b) {
   return b ? event_base_get_method(b) : "(no base)";
 }
 
@@ -44,8 +44,8 @@ static void default_base(void) {
 }
 
 static void avoiding_methods_one_by_one(void) {
-  struct event_config *cfg = event_config_new();
-  static const char *avoid[] = {"epoll", "poll", "select"};
+  struct event_config* cfg = event_config_new();
+  static const char* avoid[] = {"epoll", "poll", "select"};
   int i;
   for (i = 0; i < 3; ++i) {
     obs("avoid %s: %d", avoid[i], event_config_avoid_method(cfg, avoid[i]));
@@ -57,7 +57,7 @@ static void avoiding_methods_one_by_one(void) {
 }
 
 static void avoiding_unknown_method_is_harmless(void) {
-  struct event_config *cfg = event_config_new();
+  struct event_config* cfg = event_config_new();
   SEE(event_config_avoid_method(cfg, "kqueue"));
   SEE(event_config_avoid_method(cfg, ""));
   base = event_base_new_with_config(cfg);
@@ -75,7 +75,7 @@ static void features_choose_the_method(void) {
                                  0};
   size_t i;
   for (i = 0; i < sizeof(features) / sizeof(features[0]); ++i) {
-    struct event_config *cfg = event_config_new();
+    struct event_config* cfg = event_config_new();
     int set = event_config_require_features(cfg, features[i]);
     base = event_base_new_with_config(cfg);
     obs("0x%x: %d, %s", (unsigned)features[i], set, method_of(base));
@@ -100,8 +100,8 @@ static void flags_are_accepted(void) {
                               EVENT_BASE_FLAG_PRECISE_TIMER};
   size_t i;
   for (i = 0; i < sizeof(flags) / sizeof(flags[0]); ++i) {
-    struct event_config *cfg = event_config_new();
-    struct event *ev;
+    struct event_config* cfg = event_config_new();
+    struct event* ev;
     int set = event_config_set_flag(cfg, flags[i]);
     base = event_base_new_with_config(cfg);
     ev = event_new(base, -1, 0, count, NULL);
@@ -129,7 +129,7 @@ static void environment_switches_methods_off(void) {
 }
 
 static void environment_can_be_ignored(void) {
-  struct event_config *cfg = event_config_new();
+  struct event_config* cfg = event_config_new();
   setenv("EVENT_NOEPOLL", "1", 1);
   event_config_set_flag(cfg, EVENT_BASE_FLAG_IGNORE_ENV);
   base = event_base_new_with_config(cfg);
@@ -139,7 +139,7 @@ static void environment_can_be_ignored(void) {
 }
 
 static void environment_and_avoidance_add_up(void) {
-  struct event_config *cfg = event_config_new();
+  struct event_config* cfg = event_config_new();
   setenv("EVENT_NOEPOLL", "1", 1);
   event_config_avoid_method(cfg, "poll");
   base = event_base_new_with_config(cfg);
@@ -150,7 +150,7 @@ static void environment_and_avoidance_add_up(void) {
 
 static void environment_changelist(void) {
   evutil_socket_t sv[2];
-  struct event *ev;
+  struct event* ev;
   setenv("EVENT_EPOLL_USE_CHANGELIST", "1", 1);
   unix_pair(sv);
   base = event_base_new();
@@ -165,7 +165,7 @@ static void environment_changelist(void) {
   event_base_free(base);
 }
 
-static void log_ready(evutil_socket_t fd, short what, void *arg) {
+static void log_ready(evutil_socket_t fd, short what, void* arg) {
   char c;
   (void)arg;
   obs("%s", ev_names(what));
@@ -173,7 +173,7 @@ static void log_ready(evutil_socket_t fd, short what, void *arg) {
 }
 
 /* The same conversation on whatever method is left. */
-static void conversation(const char *env1, const char *env2) {
+static void conversation(const char* env1, const char* env2) {
   evutil_socket_t sv[2];
   struct event *reader, *writer, *both;
   if (env1) setenv(env1, "1", 1);
@@ -208,10 +208,10 @@ static void conversation_with_changelist(void) { conversation("EVENT_EPOLL_USE_C
 static void conversation_with_poll(void) { conversation("EVENT_NOEPOLL", NULL); }
 static void conversation_with_select(void) { conversation("EVENT_NOEPOLL", "EVENT_NOPOLL"); }
 
-static void regular_file(const char *env1, const char *env2) {
+static void regular_file(const char* env1, const char* env2) {
   char name[] = "/tmp/conformanceXXXXXX";
   int fd = mkstemp(name);
-  struct event *ev;
+  struct event* ev;
   if (env1) setenv(env1, "1", 1);
   if (env2) setenv(env2, "1", 1);
   unlink(name);
@@ -228,7 +228,7 @@ static void regular_file_with_select(void) { regular_file("EVENT_NOEPOLL", "EVEN
 
 static void high_descriptor_with_poll(void) {
   evutil_socket_t sv[2];
-  struct event *ev;
+  struct event* ev;
   int high;
   setenv("EVENT_NOEPOLL", "1", 1);
   unix_pair(sv);
@@ -243,25 +243,25 @@ static void high_descriptor_with_poll(void) {
 
 /* Level-triggered work that never ends: the limit decides how often the urgent event is looked for.
  */
-static struct event *urgent;
-static void lazy_work(evutil_socket_t fd, short what, void *arg) {
+static struct event* urgent;
+static void lazy_work(evutil_socket_t fd, short what, void* arg) {
   (void)fd, (void)what, (void)arg;
   if (++runs == 1) {
-    evutil_socket_t *sv = arg;
+    evutil_socket_t* sv = arg;
     obs("first piece makes the urgent event ready");
     if (write(sv[1], "x", 1) != 1) obs("write failed");
   }
 }
 
-static void log_urgent(evutil_socket_t fd, short what, void *arg) {
+static void log_urgent(evutil_socket_t fd, short what, void* arg) {
   (void)fd, (void)what, (void)arg;
   obs("urgent after %d pieces", runs);
 }
 
 static void dispatch_limit(int max_callbacks, int min_priority) {
-  struct event_config *cfg = event_config_new();
+  struct event_config* cfg = event_config_new();
   evutil_socket_t sv[2];
-  struct event *work[10];
+  struct event* work[10];
   int i;
   unix_pair(sv);
   SEE(event_config_set_max_dispatch_interval(cfg, NULL, max_callbacks, min_priority));
@@ -288,7 +288,7 @@ static void dispatch_limit_spares_urgent_priorities(void) { dispatch_limit(3, 2)
 static void dispatch_limit_negative_is_none(void) { dispatch_limit(-1, 0); }
 
 static void dispatch_interval_of_time(void) {
-  struct event_config *cfg = event_config_new();
+  struct event_config* cfg = event_config_new();
   SEE(event_config_set_max_dispatch_interval(cfg, msec(100), -1, 0));
   SEE(event_config_set_max_dispatch_interval(cfg, msec(100), 5, -1));
   SEE(event_config_set_num_cpus_hint(cfg, 4));
@@ -299,7 +299,7 @@ static void dispatch_interval_of_time(void) {
 }
 
 static void no_cache_time_flag(void) {
-  struct event_config *cfg = event_config_new();
+  struct event_config* cfg = event_config_new();
   struct timeval a, b;
   event_config_set_flag(cfg, EVENT_BASE_FLAG_NO_CACHE_TIME);
   base = event_base_new_with_config(cfg);
@@ -345,7 +345,7 @@ static void reinit_keeps_all_events(void) {
 }
 
 static void reinit_with_poll(void) {
-  struct event_config *cfg = event_config_new();
+  struct event_config* cfg = event_config_new();
   event_config_avoid_method(cfg, "epoll");
   base = event_base_new_with_config(cfg);
   SEE(event_reinit(base));

@@ -10,21 +10,21 @@
 #include "harness.h"
 #include "support.h"
 
-static struct event_base *base;
+static struct event_base* base;
 static int runs;
 
-static void count(evutil_socket_t fd, short what, void *arg) {
+static void count(evutil_socket_t fd, short what, void* arg) {
   (void)fd, (void)what, (void)arg;
   ++runs;
 }
 
-static void log_what(evutil_socket_t fd, short what, void *arg) {
-  obs("%s: fd %s, %s", (const char *)arg, fd < 0 ? "-1" : "valid", ev_names(what));
+static void log_what(evutil_socket_t fd, short what, void* arg) {
+  obs("%s: fd %s, %s", (const char*)arg, fd < 0 ? "-1" : "valid", ev_names(what));
 }
 
 static void once_with_timeout(void) {
   base = event_base_new();
-  SEE(event_base_once(base, -1, EV_TIMEOUT, log_what, (void *)"timer", msec(5)));
+  SEE(event_base_once(base, -1, EV_TIMEOUT, log_what, (void*)"timer", msec(5)));
   SEE(event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED));
   SEE(event_base_loop(base, 0));
   SEE(event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED));
@@ -33,8 +33,8 @@ static void once_with_timeout(void) {
 
 static void once_at_once(void) {
   base = event_base_new();
-  SEE(event_base_once(base, -1, EV_TIMEOUT, log_what, (void *)"null timeout", NULL));
-  SEE(event_base_once(base, -1, EV_TIMEOUT, log_what, (void *)"zero timeout", msec(0)));
+  SEE(event_base_once(base, -1, EV_TIMEOUT, log_what, (void*)"null timeout", NULL));
+  SEE(event_base_once(base, -1, EV_TIMEOUT, log_what, (void*)"zero timeout", msec(0)));
   SEE(event_base_get_num_events(base, EVENT_BASE_COUNT_ACTIVE));
   SEE(event_base_loop(base, 0));
   event_base_free(base);
@@ -44,11 +44,11 @@ static void once_with_io(void) {
   evutil_socket_t sv[2];
   unix_pair(sv);
   base = event_base_new();
-  SEE(event_base_once(base, sv[0], EV_WRITE, log_what, (void *)"w", NULL));
+  SEE(event_base_once(base, sv[0], EV_WRITE, log_what, (void*)"w", NULL));
   SEE(event_base_loop(base, 0));
-  SEE(event_base_once(base, sv[0], EV_READ, log_what, (void *)"r", msec(10)));
+  SEE(event_base_once(base, sv[0], EV_READ, log_what, (void*)"r", msec(10)));
   SEE(event_base_loop(base, 0));
-  SEE(event_base_once(base, sv[1], EV_READ | EV_WRITE, log_what, (void *)"rw", NULL));
+  SEE(event_base_once(base, sv[1], EV_READ | EV_WRITE, log_what, (void*)"rw", NULL));
   SEE(event_base_loop(base, 0));
   event_base_free(base);
 }
@@ -70,15 +70,15 @@ static void once_pending_when_base_is_freed(void) {
   SEE(runs);
 }
 
-static void log_finalize(struct event *ev, void *arg) {
+static void log_finalize(struct event* ev, void* arg) {
   (void)ev;
-  obs("finalizer of %s", (const char *)arg);
+  obs("finalizer of %s", (const char*)arg);
 }
 
 static void finalize_runs_in_the_loop(void) {
   struct event ev;
   base = event_base_new();
-  event_assign(&ev, base, -1, EV_PERSIST, log_what, (void *)"ev");
+  event_assign(&ev, base, -1, EV_PERSIST, log_what, (void*)"ev");
   event_add(&ev, msec(1));
   SEE(event_finalize(0, &ev, log_finalize));
   SEE(event_pending(&ev, EV_TIMEOUT, NULL));
@@ -88,9 +88,9 @@ static void finalize_runs_in_the_loop(void) {
 }
 
 static void free_finalize_frees_after(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
-  ev = event_new(base, -1, EV_PERSIST, log_what, (void *)"ev");
+  ev = event_new(base, -1, EV_PERSIST, log_what, (void*)"ev");
   event_add(ev, msec(1));
   SEE(event_free_finalize(0, ev, log_finalize));
   SEE(event_base_loop(base, 0));
@@ -98,33 +98,33 @@ static void free_finalize_frees_after(void) {
 }
 
 static void finalizer_runs_at_base_free(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
-  ev = event_new(base, -1, 0, log_what, (void *)"ev");
+  ev = event_new(base, -1, 0, log_what, (void*)"ev");
   event_free_finalize(0, ev, log_finalize);
   event_base_free(base);
   obs("base is gone");
 }
 
 static void base_free_nofinalize_skips_it(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
-  ev = event_new(base, -1, 0, log_what, (void *)"ev");
+  ev = event_new(base, -1, 0, log_what, (void*)"ev");
   event_finalize(0, ev, log_finalize);
   event_base_free_nofinalize(base);
   obs("base is gone");
 }
 
-static void log_finalize_self(struct event *ev, void *arg) { obs("same pointer %d", ev == arg); }
+static void log_finalize_self(struct event* ev, void* arg) { obs("same pointer %d", ev == arg); }
 
-static void finalize_self(evutil_socket_t fd, short what, void *arg) {
+static void finalize_self(evutil_socket_t fd, short what, void* arg) {
   (void)fd, (void)what;
   obs("callback");
   SEE(event_free_finalize(0, arg, log_finalize_self));
 }
 
 static void finalize_inside_own_callback(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
   ev = event_new(base, -1, EV_PERSIST, finalize_self, event_self_cbarg());
   event_add(ev, msec(1));
@@ -137,7 +137,7 @@ static void dump_names_what_is_there(void) {
   size_t length;
   evutil_socket_t sv[2];
   struct event *io, *timer, *sig, *active;
-  FILE *file = tmpfile();
+  FILE* file = tmpfile();
   unix_pair(sv);
   base = event_base_new();
   io = event_new(base, sv[0], EV_READ | EV_WRITE | EV_ET, count, NULL);
@@ -163,7 +163,7 @@ static void dump_names_what_is_there(void) {
 }
 
 static void dump_of_empty_base(void) {
-  FILE *file = tmpfile();
+  FILE* file = tmpfile();
   base = event_base_new();
   event_base_dump_events(base, file);
   SEE(fseek(file, 0, SEEK_END));
@@ -173,10 +173,10 @@ static void dump_of_empty_base(void) {
 }
 
 static void evtimer_macros(void) {
-  struct event *ev;
+  struct event* ev;
   struct timeval tv;
   base = event_base_new();
-  ev = evtimer_new(base, log_what, (void *)"timer");
+  ev = evtimer_new(base, log_what, (void*)"timer");
   SEE(evtimer_initialized(ev));
   SEE(evtimer_add(ev, msec(5)));
   SEE(evtimer_pending(ev, &tv));
@@ -184,7 +184,7 @@ static void evtimer_macros(void) {
   SEE(evtimer_pending(ev, NULL));
   SEE(evtimer_add(ev, msec(1)));
   SEE(event_base_loop(base, 0));
-  SEE(evtimer_assign(ev, base, log_what, (void *)"again"));
+  SEE(evtimer_assign(ev, base, log_what, (void*)"again"));
   SEE(evtimer_add(ev, msec(1)));
   SEE(event_base_loop(base, 0));
   event_free(ev);
@@ -218,10 +218,10 @@ static void struct_fields_are_live(void) {
 static void assign_again_after_del(void) {
   struct event ev;
   base = event_base_new();
-  event_assign(&ev, base, -1, 0, log_what, (void *)"before");
+  event_assign(&ev, base, -1, 0, log_what, (void*)"before");
   event_add(&ev, msec(5));
   event_del(&ev);
-  SEE(event_assign(&ev, base, -1, 0, log_what, (void *)"after"));
+  SEE(event_assign(&ev, base, -1, 0, log_what, (void*)"after"));
   event_add(&ev, msec(1));
   SEE(event_base_loop(base, 0));
   event_debug_unassign(&ev);
@@ -231,7 +231,7 @@ static void assign_again_after_del(void) {
 static void many_descriptors(void) {
   enum { pairs = 100 };
   evutil_socket_t sv[pairs][2];
-  struct event *ev[pairs];
+  struct event* ev[pairs];
   int i;
   base = event_base_new();
   for (i = 0; i < pairs; ++i) {
@@ -258,7 +258,7 @@ static void fd_reused_after_del_and_close(void) {
   int same;
   base = event_base_new();
   unix_pair(first);
-  a = event_new(base, first[0], EV_READ, log_what, (void *)"old");
+  a = event_new(base, first[0], EV_READ, log_what, (void*)"old");
   event_add(a, NULL);
   event_base_loop(base, EVLOOP_NONBLOCK);
   event_del(a);
@@ -266,7 +266,7 @@ static void fd_reused_after_del_and_close(void) {
   evutil_closesocket(first[0]), evutil_closesocket(first[1]);
   unix_pair(second);
   SEE(second[0] == same);
-  b = event_new(base, second[0], EV_READ, log_what, (void *)"new");
+  b = event_new(base, second[0], EV_READ, log_what, (void*)"new");
   SEE(event_add(b, NULL));
   SEE(write(second[1], "x", 1));
   SEE(event_base_loop(base, EVLOOP_NONBLOCK));
@@ -276,10 +276,10 @@ static void fd_reused_after_del_and_close(void) {
 
 static void fd_closed_while_added(void) {
   evutil_socket_t sv[2];
-  struct event *ev;
+  struct event* ev;
   unix_pair(sv);
   base = event_base_new();
-  ev = event_new(base, sv[0], EV_READ, log_what, (void *)"gone");
+  ev = event_new(base, sv[0], EV_READ, log_what, (void*)"gone");
   event_add(ev, NULL);
   event_base_loop(base, EVLOOP_NONBLOCK);
   evutil_closesocket(sv[0]);

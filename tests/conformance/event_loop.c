@@ -6,17 +6,17 @@
 #include "harness.h"
 #include "support.h"
 
-static struct event_base *base;
+static struct event_base* base;
 static int runs;
 
-static void count(evutil_socket_t fd, short what, void *arg) {
+static void count(evutil_socket_t fd, short what, void* arg) {
   (void)fd, (void)what, (void)arg;
   ++runs;
 }
 
-static void log_name(evutil_socket_t fd, short what, void *arg) {
+static void log_name(evutil_socket_t fd, short what, void* arg) {
   (void)fd, (void)what;
-  obs("%s runs", (const char *)arg);
+  obs("%s runs", (const char*)arg);
 }
 
 static void empty_base_returns_at_once(void) {
@@ -31,7 +31,7 @@ static void empty_base_returns_at_once(void) {
 }
 
 static void nonblock_does_not_wait(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
   ev = event_new(base, -1, 0, count, NULL);
   event_add(ev, msec(60000));
@@ -41,7 +41,7 @@ static void nonblock_does_not_wait(void) {
   event_base_free(base);
 }
 
-static void drain_three(evutil_socket_t fd, short what, void *arg) {
+static void drain_three(evutil_socket_t fd, short what, void* arg) {
   char c;
   (void)arg;
   obs("%s, read %d", ev_names(what), (int)read(fd, &c, 1));
@@ -49,7 +49,7 @@ static void drain_three(evutil_socket_t fd, short what, void *arg) {
 
 static void nonblock_goes_on_while_there_is_work(void) {
   evutil_socket_t sv[2];
-  struct event *ev;
+  struct event* ev;
   unix_pair(sv);
   base = event_base_new();
   ev = event_new(base, sv[0], EV_READ | EV_PERSIST, drain_three, NULL);
@@ -65,8 +65,8 @@ static void nonblock_goes_on_while_there_is_work(void) {
 static void once_waits_for_something(void) {
   struct event *a, *b;
   base = event_base_new();
-  a = event_new(base, -1, 0, log_name, (void *)"first");
-  b = event_new(base, -1, 0, log_name, (void *)"second");
+  a = event_new(base, -1, 0, log_name, (void*)"first");
+  b = event_new(base, -1, 0, log_name, (void*)"second");
   event_add(a, msec(10)), event_add(b, msec(60));
   SEE(event_base_loop(base, EVLOOP_ONCE));
   SEE(event_base_loop(base, EVLOOP_ONCE));
@@ -88,8 +88,8 @@ static void loopexit_without_events_needs_the_flag(void) {
 static void loopexit_with_null_finishes_the_turn(void) {
   struct event *a, *b;
   base = event_base_new();
-  a = event_new(base, -1, 0, log_name, (void *)"a");
-  b = event_new(base, -1, 0, log_name, (void *)"b");
+  a = event_new(base, -1, 0, log_name, (void*)"a");
+  b = event_new(base, -1, 0, log_name, (void*)"b");
   SEE(event_base_loopexit(base, NULL));
   event_active(a, EV_READ, 1), event_active(b, EV_READ, 1);
   SEE(event_base_loop(base, 0));
@@ -100,7 +100,7 @@ static void loopexit_with_null_finishes_the_turn(void) {
   event_base_free(base);
 }
 
-static void exit_inside(evutil_socket_t fd, short what, void *arg) {
+static void exit_inside(evutil_socket_t fd, short what, void* arg) {
   (void)fd, (void)what, (void)arg;
   SEE(event_base_loopexit(base, NULL));
 }
@@ -109,7 +109,7 @@ static void loopexit_in_callback_lets_active_events_run(void) {
   struct event *a, *b;
   base = event_base_new();
   a = event_new(base, -1, 0, exit_inside, NULL);
-  b = event_new(base, -1, 0, log_name, (void *)"after exit");
+  b = event_new(base, -1, 0, log_name, (void*)"after exit");
   event_active(a, EV_READ, 1), event_active(b, EV_READ, 1);
   SEE(event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY));
   SEE(event_base_got_exit(base));
@@ -118,7 +118,7 @@ static void loopexit_in_callback_lets_active_events_run(void) {
   event_base_free(base);
 }
 
-static void break_inside(evutil_socket_t fd, short what, void *arg) {
+static void break_inside(evutil_socket_t fd, short what, void* arg) {
   (void)fd, (void)what, (void)arg;
   SEE(event_base_loopbreak(base));
 }
@@ -127,7 +127,7 @@ static void loopbreak_leaves_active_events_for_later(void) {
   struct event *a, *b;
   base = event_base_new();
   a = event_new(base, -1, 0, break_inside, NULL);
-  b = event_new(base, -1, 0, log_name, (void *)"after break");
+  b = event_new(base, -1, 0, log_name, (void*)"after break");
   event_active(a, EV_READ, 1), event_active(b, EV_READ, 1);
   SEE(event_base_loop(base, 0));
   SEE(event_base_got_break(base));
@@ -140,9 +140,9 @@ static void loopbreak_leaves_active_events_for_later(void) {
 }
 
 static void loopbreak_before_the_loop_is_forgotten(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
-  ev = event_new(base, -1, 0, log_name, (void *)"timer");
+  ev = event_new(base, -1, 0, log_name, (void*)"timer");
   event_add(ev, msec(5));
   SEE(event_base_loopbreak(base));
   SEE(event_base_got_break(base));
@@ -153,7 +153,7 @@ static void loopbreak_before_the_loop_is_forgotten(void) {
 
 static struct event *high, *low;
 
-static void continue_inside(evutil_socket_t fd, short what, void *arg) {
+static void continue_inside(evutil_socket_t fd, short what, void* arg) {
   (void)fd, (void)what, (void)arg;
   obs("low runs, activating high");
   event_active(high, EV_READ, 1);
@@ -161,12 +161,12 @@ static void continue_inside(evutil_socket_t fd, short what, void *arg) {
 }
 
 static void loopcontinue_looks_at_priorities_again(void) {
-  struct event *low2;
+  struct event* low2;
   base = event_base_new();
   SEE(event_base_priority_init(base, 2));
-  high = event_new(base, -1, 0, log_name, (void *)"high");
+  high = event_new(base, -1, 0, log_name, (void*)"high");
   low = event_new(base, -1, 0, continue_inside, NULL);
-  low2 = event_new(base, -1, 0, log_name, (void *)"low2");
+  low2 = event_new(base, -1, 0, log_name, (void*)"low2");
   event_priority_set(high, 0), event_priority_set(low, 1), event_priority_set(low2, 1);
   event_active(low, EV_READ, 1), event_active(low2, EV_READ, 1);
   SEE(event_base_loop(base, 0));
@@ -174,19 +174,19 @@ static void loopcontinue_looks_at_priorities_again(void) {
   event_base_free(base);
 }
 
-static void activate_high(evutil_socket_t fd, short what, void *arg) {
+static void activate_high(evutil_socket_t fd, short what, void* arg) {
   (void)fd, (void)what, (void)arg;
   obs("low runs, activating high");
   event_active(high, EV_READ, 1);
 }
 
 static void more_urgent_activation_preempts_the_queue(void) {
-  struct event *low2;
+  struct event* low2;
   base = event_base_new();
   event_base_priority_init(base, 2);
-  high = event_new(base, -1, 0, log_name, (void *)"high");
+  high = event_new(base, -1, 0, log_name, (void*)"high");
   low = event_new(base, -1, 0, activate_high, NULL);
-  low2 = event_new(base, -1, 0, log_name, (void *)"low2");
+  low2 = event_new(base, -1, 0, log_name, (void*)"low2");
   event_priority_set(high, 0), event_priority_set(low, 1), event_priority_set(low2, 1);
   event_active(low, EV_READ, 1), event_active(low2, EV_READ, 1);
   SEE(event_base_loop(base, 0));
@@ -195,14 +195,14 @@ static void more_urgent_activation_preempts_the_queue(void) {
 }
 
 static void priorities_run_in_order(void) {
-  static const char *names[] = {"p0", "p1", "p2", "p3"};
-  struct event *ev[4];
+  static const char* names[] = {"p0", "p1", "p2", "p3"};
+  struct event* ev[4];
   int i;
   base = event_base_new();
   SEE(event_base_priority_init(base, 4));
   SEE(event_base_get_npriorities(base));
   for (i = 0; i < 4; ++i) {
-    ev[i] = event_new(base, -1, 0, log_name, (void *)names[i]);
+    ev[i] = event_new(base, -1, 0, log_name, (void*)names[i]);
     event_priority_set(ev[i], i);
   }
   for (i = 3; i >= 0; --i) event_active(ev[i], EV_TIMEOUT, 1);
@@ -211,19 +211,19 @@ static void priorities_run_in_order(void) {
   event_base_free(base);
 }
 
-static struct event *starving;
-static void rearm_self(evutil_socket_t fd, short what, void *arg) {
+static struct event* starving;
+static void rearm_self(evutil_socket_t fd, short what, void* arg) {
   (void)fd, (void)what;
   if (++runs < 3) event_active(arg, EV_READ, 1);
   obs("urgent, run %d", runs);
 }
 
 static void urgent_events_starve_others(void) {
-  struct event *urgent;
+  struct event* urgent;
   base = event_base_new();
   event_base_priority_init(base, 2);
   urgent = event_new(base, -1, 0, rearm_self, event_self_cbarg());
-  starving = event_new(base, -1, 0, log_name, (void *)"starving");
+  starving = event_new(base, -1, 0, log_name, (void*)"starving");
   event_priority_set(urgent, 0), event_priority_set(starving, 1);
   event_active(starving, EV_READ, 1), event_active(urgent, EV_READ, 1);
   SEE(event_base_loop(base, 0));
@@ -232,7 +232,7 @@ static void urgent_events_starve_others(void) {
 }
 
 static void priority_init_limits(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
   SEE(event_base_get_npriorities(base));
   SEE(event_base_priority_init(base, 0));
@@ -254,7 +254,7 @@ static void priority_init_limits(void) {
 static void default_priority_is_the_middle(void) {
   int n;
   for (n = 1; n <= 5; ++n) {
-    struct event *ev;
+    struct event* ev;
     base = event_base_new();
     event_base_priority_init(base, n);
     ev = event_new(base, -1, 0, count, NULL);
@@ -264,14 +264,14 @@ static void default_priority_is_the_middle(void) {
   }
 }
 
-static void nested_loop(evutil_socket_t fd, short what, void *arg) {
+static void nested_loop(evutil_socket_t fd, short what, void* arg) {
   (void)fd, (void)what, (void)arg;
   obs("inside, calling the loop again");
   SEE(event_base_loop(base, EVLOOP_NONBLOCK));
 }
 
 static void loop_cannot_be_nested(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
   ev = event_new(base, -1, 0, nested_loop, NULL);
   event_active(ev, EV_READ, 1);
@@ -280,13 +280,13 @@ static void loop_cannot_be_nested(void) {
   event_base_free(base);
 }
 
-static void see_running(evutil_socket_t fd, short what, void *arg) {
+static void see_running(evutil_socket_t fd, short what, void* arg) {
   (void)fd, (void)what;
   SEE(event_base_get_running_event(base) == arg);
 }
 
 static void running_event_is_known_inside(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
   ev = event_new(base, -1, 0, see_running, event_self_cbarg());
   event_active(ev, EV_READ, 1);
@@ -303,13 +303,13 @@ static void no_running_event_outside(void) {
   event_base_free(base);
 }
 
-static void log_flags(evutil_socket_t fd, short what, void *arg) {
+static void log_flags(evutil_socket_t fd, short what, void* arg) {
   (void)fd, (void)arg;
   obs("called with %s", ev_names(what));
 }
 
 static void active_accumulates_flags(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
   ev = event_new(base, -1, 0, log_flags, NULL);
   event_active(ev, EV_READ, 1);
@@ -324,7 +324,7 @@ static void active_accumulates_flags(void) {
 
 static void active_of_persistent_event_keeps_it_added(void) {
   evutil_socket_t sv[2];
-  struct event *ev;
+  struct event* ev;
   unix_pair(sv);
   base = event_base_new();
   ev = event_new(base, sv[0], EV_READ | EV_PERSIST, log_flags, NULL);
@@ -338,7 +338,7 @@ static void active_of_persistent_event_keeps_it_added(void) {
 
 static void active_of_plain_event_takes_it_out(void) {
   evutil_socket_t sv[2];
-  struct event *ev;
+  struct event* ev;
   unix_pair(sv);
   base = event_base_new();
   ev = event_new(base, sv[0], EV_READ, log_flags, NULL);
@@ -350,13 +350,13 @@ static void active_of_plain_event_takes_it_out(void) {
   event_base_free(base);
 }
 
-static void reactivate_self(evutil_socket_t fd, short what, void *arg) {
+static void reactivate_self(evutil_socket_t fd, short what, void* arg) {
   (void)fd, (void)what;
   if (++runs < 5) event_active(arg, EV_TIMEOUT, 1);
 }
 
 static void self_activation_runs_in_the_same_loop_call(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
   ev = event_new(base, -1, 0, reactivate_self, event_self_cbarg());
   event_active(ev, EV_TIMEOUT, 1);
@@ -395,8 +395,8 @@ struct visits {
   int io, timers, persistent, stop_at;
 };
 
-static int visit(const struct event_base *b, const struct event *ev, void *arg) {
-  struct visits *v = arg;
+static int visit(const struct event_base* b, const struct event* ev, void* arg) {
+  struct visits* v = arg;
   (void)b;
   if (event_get_fd(ev) >= 0) {
     ++v->io;
@@ -451,7 +451,7 @@ static void active_by_fd(void) {
 
 static void active_by_fd_with_other_flags(void) {
   evutil_socket_t sv[2];
-  struct event *r;
+  struct event* r;
   unix_pair(sv);
   base = event_base_new();
   r = event_new(base, sv[0], EV_READ | EV_PERSIST, log_flags, NULL);

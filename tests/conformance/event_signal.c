@@ -8,24 +8,24 @@
 #include "harness.h"
 #include "support.h"
 
-static struct event_base *base;
+static struct event_base* base;
 static int runs;
 
-static void log_signal(evutil_socket_t fd, short what, void *arg) {
+static void log_signal(evutil_socket_t fd, short what, void* arg) {
   ++runs;
-  obs("%s: signal %s, %s", (const char *)arg,
+  obs("%s: signal %s, %s", (const char*)arg,
       fd == SIGUSR1   ? "USR1"
       : fd == SIGUSR2 ? "USR2"
                       : "other",
       ev_names(what));
 }
 
-static struct event *signal_event(int number, short extra, const char *name) {
-  return event_new(base, number, (short)(EV_SIGNAL | extra), log_signal, (void *)name);
+static struct event* signal_event(int number, short extra, const char* name) {
+  return event_new(base, number, (short)(EV_SIGNAL | extra), log_signal, (void*)name);
 }
 
 static void plain_signal_fires_once(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
   ev = signal_event(SIGUSR1, 0, "plain");
   SEE(event_add(ev, NULL));
@@ -38,7 +38,7 @@ static void plain_signal_fires_once(void) {
 }
 
 static void persistent_signal_repeats(void) {
-  struct event *ev;
+  struct event* ev;
   int i;
   base = event_base_new();
   ev = signal_event(SIGUSR1, EV_PERSIST, "persistent");
@@ -53,7 +53,7 @@ static void persistent_signal_repeats(void) {
 }
 
 static void raised_three_times_is_called_three_times(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
   ev = signal_event(SIGUSR1, EV_PERSIST, "counted");
   event_add(ev, NULL);
@@ -103,7 +103,7 @@ static void own_handler(int number) {
 }
 
 static void previous_handler_comes_back(void) {
-  struct event *ev;
+  struct event* ev;
   struct sigaction now;
   signal(SIGUSR1, own_handler);
   base = event_base_new();
@@ -123,7 +123,7 @@ static void previous_handler_comes_back(void) {
 }
 
 static void base_free_restores_the_handler(void) {
-  struct event *ev;
+  struct event* ev;
   struct sigaction now;
   base = event_base_new();
   ev = signal_event(SIGUSR1, EV_PERSIST, "event");
@@ -136,7 +136,7 @@ static void base_free_restores_the_handler(void) {
 }
 
 static void signal_with_timeout(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
   ev = signal_event(SIGUSR1, 0, "impatient");
   event_add(ev, msec(10));
@@ -147,7 +147,7 @@ static void signal_with_timeout(void) {
 }
 
 static void signal_keeps_the_loop_alive(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
   ev = signal_event(SIGUSR1, EV_PERSIST, "event");
   event_add(ev, NULL);
@@ -162,16 +162,16 @@ static void signal_keeps_the_loop_alive(void) {
 }
 
 static void impossible_signal_numbers(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
-  ev = event_new(base, SIGKILL, EV_SIGNAL, log_signal, (void *)"kill");
+  ev = event_new(base, SIGKILL, EV_SIGNAL, log_signal, (void*)"kill");
   SEE(event_add(ev, NULL));
   SEE(event_pending(ev, EV_SIGNAL, NULL));
   event_free(ev);
   event_base_free(base);
 }
 
-static void raise_inside(evutil_socket_t fd, short what, void *arg) {
+static void raise_inside(evutil_socket_t fd, short what, void* arg) {
   (void)fd, (void)what, (void)arg;
   obs("timer raises");
   raise(SIGUSR1);
@@ -188,14 +188,14 @@ static void signal_raised_in_a_callback(void) {
   event_base_free(base);
 }
 
-static void delete_self(evutil_socket_t fd, short what, void *arg) {
+static void delete_self(evutil_socket_t fd, short what, void* arg) {
   (void)fd, (void)what;
   ++runs;
   event_del(arg);
 }
 
 static void deleted_in_callback_drops_further_calls(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
   ev = event_new(base, SIGUSR1, EV_SIGNAL | EV_PERSIST, delete_self, event_self_cbarg());
   event_add(ev, NULL);
@@ -207,7 +207,7 @@ static void deleted_in_callback_drops_further_calls(void) {
 }
 
 static void active_with_several_calls(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
   ev = signal_event(SIGUSR1, EV_PERSIST, "event");
   event_add(ev, NULL);
@@ -221,14 +221,14 @@ static void active_with_several_calls(void) {
   event_base_free(base);
 }
 
-static void break_loop(evutil_socket_t fd, short what, void *arg) {
+static void break_loop(evutil_socket_t fd, short what, void* arg) {
   (void)fd, (void)what, (void)arg;
   ++runs;
   event_base_loopbreak(base);
 }
 
 static void loopbreak_ends_repeated_calls(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
   ev = event_new(base, SIGUSR1, EV_SIGNAL | EV_PERSIST, break_loop, NULL);
   event_add(ev, NULL);
@@ -240,7 +240,7 @@ static void loopbreak_ends_repeated_calls(void) {
 }
 
 static void active_by_signal(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
   ev = signal_event(SIGUSR1, EV_PERSIST, "event");
   event_add(ev, NULL);
@@ -253,7 +253,7 @@ static void active_by_signal(void) {
 }
 
 static void signal_from_another_process(void) {
-  struct event *ev;
+  struct event* ev;
   pid_t pid;
   base = event_base_new();
   ev = signal_event(SIGUSR1, 0, "event");
@@ -270,11 +270,11 @@ static void signal_from_another_process(void) {
 }
 
 static void child_signal_event(void) {
-  struct event *ev;
+  struct event* ev;
   pid_t pid;
   int status = 0;
   base = event_base_new();
-  ev = event_new(base, SIGCHLD, EV_SIGNAL, log_signal, (void *)"child");
+  ev = event_new(base, SIGCHLD, EV_SIGNAL, log_signal, (void*)"child");
   event_add(ev, NULL);
   pid = fork();
   if (pid == 0) _exit(7);
@@ -287,10 +287,10 @@ static void child_signal_event(void) {
 
 static void second_base_takes_over_signals(void) {
   struct event *first, *second;
-  struct event_base *other = event_base_new();
+  struct event_base* other = event_base_new();
   base = event_base_new();
   first = signal_event(SIGUSR1, EV_PERSIST, "first base");
-  second = event_new(other, SIGUSR1, EV_SIGNAL | EV_PERSIST, log_signal, (void *)"second base");
+  second = event_new(other, SIGUSR1, EV_SIGNAL | EV_PERSIST, log_signal, (void*)"second base");
   event_add(first, NULL);
   event_add(second, NULL);
   raise(SIGUSR1);
@@ -302,9 +302,9 @@ static void second_base_takes_over_signals(void) {
 }
 
 static void evsignal_macros(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
-  ev = evsignal_new(base, SIGUSR2, log_signal, (void *)"macro");
+  ev = evsignal_new(base, SIGUSR2, log_signal, (void*)"macro");
   SEE_STR(ev_names(event_get_events(ev)));
   SEE(evsignal_add(ev, NULL));
   SEE_STR(ev_names((short)evsignal_pending(ev, NULL)));
@@ -316,7 +316,7 @@ static void evsignal_macros(void) {
 }
 
 static void works_after_reinit_in_child(void) {
-  struct event *ev;
+  struct event* ev;
   pid_t pid;
   int status = 0;
   base = event_base_new();

@@ -9,22 +9,22 @@
 #include "harness.h"
 #include "support.h"
 
-static struct event_base *base;
+static struct event_base* base;
 static int runs;
 
-static void log_name(evutil_socket_t fd, short what, void *arg) {
+static void log_name(evutil_socket_t fd, short what, void* arg) {
   (void)fd;
-  obs("%s: %s", (const char *)arg, ev_names(what));
+  obs("%s: %s", (const char*)arg, ev_names(what));
 }
 
 static void order_is_by_deadline(void) {
-  static const char *names[] = {"30", "10", "20", "0", "40"};
+  static const char* names[] = {"30", "10", "20", "0", "40"};
   static const int delays[] = {30, 10, 20, 0, 40};
-  struct event *ev[5];
+  struct event* ev[5];
   int i;
   base = event_base_new();
   for (i = 0; i < 5; ++i) {
-    ev[i] = event_new(base, -1, 0, log_name, (void *)names[i]);
+    ev[i] = event_new(base, -1, 0, log_name, (void*)names[i]);
     event_add(ev[i], msec(delays[i]));
   }
   SEE(event_base_loop(base, 0));
@@ -35,8 +35,8 @@ static void order_is_by_deadline(void) {
 static void adding_again_moves_the_deadline(void) {
   struct event *a, *b;
   base = event_base_new();
-  a = event_new(base, -1, 0, log_name, (void *)"moved");
-  b = event_new(base, -1, 0, log_name, (void *)"fixed");
+  a = event_new(base, -1, 0, log_name, (void*)"moved");
+  b = event_new(base, -1, 0, log_name, (void*)"fixed");
   event_add(a, msec(5)), event_add(b, msec(30));
   event_add(a, msec(60));
   SEE(event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED));
@@ -46,9 +46,9 @@ static void adding_again_moves_the_deadline(void) {
 }
 
 static void adding_again_with_null_keeps_the_deadline(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
-  ev = event_new(base, -1, 0, log_name, (void *)"timer");
+  ev = event_new(base, -1, 0, log_name, (void*)"timer");
   event_add(ev, msec(5));
   SEE(event_add(ev, NULL));
   SEE(event_pending(ev, EV_TIMEOUT, NULL));
@@ -58,13 +58,13 @@ static void adding_again_with_null_keeps_the_deadline(void) {
 }
 
 static void several_due_at_once_run_in_deadline_order(void) {
-  static const char *names[] = {"third", "first", "second"};
+  static const char* names[] = {"third", "first", "second"};
   static const int delays[] = {30, 10, 20};
-  struct event *ev[3];
+  struct event* ev[3];
   int i;
   base = event_base_new();
   for (i = 0; i < 3; ++i) {
-    ev[i] = event_new(base, -1, 0, log_name, (void *)names[i]);
+    ev[i] = event_new(base, -1, 0, log_name, (void*)names[i]);
     event_add(ev[i], msec(delays[i]));
   }
   usleep(80000);
@@ -73,14 +73,14 @@ static void several_due_at_once_run_in_deadline_order(void) {
   event_base_free(base);
 }
 
-static void three_times(evutil_socket_t fd, short what, void *arg) {
+static void three_times(evutil_socket_t fd, short what, void* arg) {
   (void)fd;
   obs("tick %s", ev_names(what));
   if (++runs == 3) event_del(arg);
 }
 
 static void persistent_timer_repeats(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
   ev = event_new(base, -1, EV_PERSIST, three_times, event_self_cbarg());
   event_add(ev, msec(5));
@@ -91,9 +91,9 @@ static void persistent_timer_repeats(void) {
 }
 
 static void plain_timer_does_not_repeat(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
-  ev = event_new(base, -1, 0, log_name, (void *)"plain");
+  ev = event_new(base, -1, 0, log_name, (void*)"plain");
   event_add(ev, msec(5));
   SEE(event_base_loop(base, 0));
   SEE(event_pending(ev, EV_TIMEOUT, NULL));
@@ -102,9 +102,9 @@ static void plain_timer_does_not_repeat(void) {
 }
 
 static void persistent_timer_skips_missed_ticks(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
-  ev = event_new(base, -1, EV_PERSIST, log_name, (void *)"tick");
+  ev = event_new(base, -1, EV_PERSIST, log_name, (void*)"tick");
   event_add(ev, msec(10));
   usleep(100000);
   SEE(event_base_loop(base, EVLOOP_NONBLOCK));
@@ -115,10 +115,10 @@ static void persistent_timer_skips_missed_ticks(void) {
 
 static void persistent_io_with_timeout_rearms(void) {
   evutil_socket_t sv[2];
-  struct event *ev;
+  struct event* ev;
   unix_pair(sv);
   base = event_base_new();
-  ev = event_new(base, sv[0], EV_READ | EV_PERSIST, log_name, (void *)"io");
+  ev = event_new(base, sv[0], EV_READ | EV_PERSIST, log_name, (void*)"io");
   event_add(ev, msec(20));
   SEE(event_base_loop(base, EVLOOP_ONCE));
   SEE(event_base_loop(base, EVLOOP_ONCE));
@@ -129,10 +129,10 @@ static void persistent_io_with_timeout_rearms(void) {
 
 static void remove_timer_of_io_event(void) {
   evutil_socket_t sv[2];
-  struct event *ev;
+  struct event* ev;
   unix_pair(sv);
   base = event_base_new();
-  ev = event_new(base, sv[0], EV_READ | EV_PERSIST, log_name, (void *)"io");
+  ev = event_new(base, sv[0], EV_READ | EV_PERSIST, log_name, (void*)"io");
   event_add(ev, msec(1));
   SEE(event_remove_timer(ev));
   usleep(5000);
@@ -145,9 +145,9 @@ static void remove_timer_of_io_event(void) {
 }
 
 static void remove_timer_of_pure_timer(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
-  ev = event_new(base, -1, EV_PERSIST, log_name, (void *)"timer");
+  ev = event_new(base, -1, EV_PERSIST, log_name, (void*)"timer");
   event_add(ev, msec(1));
   SEE(event_remove_timer(ev));
   SEE(event_pending(ev, EV_TIMEOUT, NULL));
@@ -158,9 +158,9 @@ static void remove_timer_of_pure_timer(void) {
 }
 
 static void zero_timeout_runs_in_next_turn(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
-  ev = event_new(base, -1, 0, log_name, (void *)"zero");
+  ev = event_new(base, -1, 0, log_name, (void*)"zero");
   event_add(ev, msec(0));
   SEE(event_base_loop(base, EVLOOP_NONBLOCK));
   event_free(ev);
@@ -169,9 +169,9 @@ static void zero_timeout_runs_in_next_turn(void) {
 
 static void negative_timeout_is_due_at_once(void) {
   struct timeval tv = {-10, 0};
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
-  ev = event_new(base, -1, 0, log_name, (void *)"past");
+  ev = event_new(base, -1, 0, log_name, (void*)"past");
   SEE(event_add(ev, &tv));
   SEE(event_base_loop(base, EVLOOP_NONBLOCK));
   event_free(ev);
@@ -180,9 +180,9 @@ static void negative_timeout_is_due_at_once(void) {
 
 static void very_long_timeout(void) {
   struct timeval tv = {0x7fffffff, 0};
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
-  ev = event_new(base, -1, 0, log_name, (void *)"never");
+  ev = event_new(base, -1, 0, log_name, (void*)"never");
   SEE(event_add(ev, &tv));
   SEE(event_base_loop(base, EVLOOP_NONBLOCK));
   SEE(event_pending(ev, EV_TIMEOUT, NULL));
@@ -192,15 +192,15 @@ static void very_long_timeout(void) {
   event_base_free(base);
 }
 
-static void deleted_by_earlier_timer(evutil_socket_t fd, short what, void *arg) {
-  log_name(fd, what, (void *)"deleter");
+static void deleted_by_earlier_timer(evutil_socket_t fd, short what, void* arg) {
+  log_name(fd, what, (void*)"deleter");
   event_del(arg);
 }
 
 static void timer_deletes_another_that_is_due(void) {
   struct event *a, *b;
   base = event_base_new();
-  b = event_new(base, -1, 0, log_name, (void *)"victim");
+  b = event_new(base, -1, 0, log_name, (void*)"victim");
   a = event_new(base, -1, 0, deleted_by_earlier_timer, b);
   event_add(a, msec(5)), event_add(b, msec(20));
   usleep(50000);
@@ -209,13 +209,13 @@ static void timer_deletes_another_that_is_due(void) {
   event_base_free(base);
 }
 
-static void add_self(evutil_socket_t fd, short what, void *arg) {
-  log_name(fd, what, (void *)"self");
+static void add_self(evutil_socket_t fd, short what, void* arg) {
+  log_name(fd, what, (void*)"self");
   if (++runs < 4) event_add(arg, msec(1));
 }
 
 static void timer_adds_itself_again(void) {
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
   ev = event_new(base, -1, 0, add_self, event_self_cbarg());
   event_add(ev, msec(1));
@@ -227,8 +227,8 @@ static void timer_adds_itself_again(void) {
 
 static int last_delay, out_of_order;
 
-static void check_order(evutil_socket_t fd, short what, void *arg) {
-  int delay = *(int *)arg;
+static void check_order(evutil_socket_t fd, short what, void* arg) {
+  int delay = *(int*)arg;
   (void)fd, (void)what;
   ++runs;
   if (delay < last_delay) ++out_of_order;
@@ -236,7 +236,7 @@ static void check_order(evutil_socket_t fd, short what, void *arg) {
 }
 
 static void two_hundred_timers(void) {
-  struct event *ev[200];
+  struct event* ev[200];
   int delay[200], i;
   base = event_base_new();
   for (i = 0; i < 200; ++i) {
@@ -264,10 +264,10 @@ static void common_timeouts_behave_like_timeouts(void) {
   SEE(event_base_init_common_timeout(base, &ten) == common10);
   SEE(event_base_init_common_timeout(base, common10) == common10);
   SEE(common10 != common30);
-  a = event_new(base, -1, 0, log_name, (void *)"30 common");
-  b = event_new(base, -1, 0, log_name, (void *)"10 common, first");
-  c = event_new(base, -1, 0, log_name, (void *)"10 common, second");
-  d = event_new(base, -1, 0, log_name, (void *)"20 plain");
+  a = event_new(base, -1, 0, log_name, (void*)"30 common");
+  b = event_new(base, -1, 0, log_name, (void*)"10 common, first");
+  c = event_new(base, -1, 0, log_name, (void*)"10 common, second");
+  d = event_new(base, -1, 0, log_name, (void*)"20 plain");
   event_add(a, common30), event_add(b, common10), event_add(c, common10), event_add(d, msec(20));
   SEE(event_pending(a, EV_TIMEOUT, NULL));
   SEE(event_base_loop(base, 0));
@@ -277,12 +277,12 @@ static void common_timeouts_behave_like_timeouts(void) {
 
 static void common_timeout_persistent_and_deleted(void) {
   struct timeval five = {0, 5000};
-  const struct timeval *common;
+  const struct timeval* common;
   struct event *ticking, *deleted;
   base = event_base_new();
   common = event_base_init_common_timeout(base, &five);
   ticking = event_new(base, -1, EV_PERSIST, three_times, event_self_cbarg());
-  deleted = event_new(base, -1, 0, log_name, (void *)"deleted");
+  deleted = event_new(base, -1, 0, log_name, (void*)"deleted");
   event_add(deleted, common), event_add(ticking, common);
   event_del(deleted);
   SEE(event_base_loop(base, 0));
@@ -312,7 +312,7 @@ static void common_timeout_needs_no_normal_form(void) {
 }
 
 static struct timeval seen;
-static void cached_time(evutil_socket_t fd, short what, void *arg) {
+static void cached_time(evutil_socket_t fd, short what, void* arg) {
   struct timeval first, second;
   (void)fd, (void)what, (void)arg;
   SEE(event_base_gettimeofday_cached(base, &first));
@@ -327,7 +327,7 @@ static void cached_time(evutil_socket_t fd, short what, void *arg) {
 
 static void time_is_cached_inside_callbacks(void) {
   struct timeval now, difference;
-  struct event *ev;
+  struct event* ev;
   base = event_base_new();
   SEE(event_base_gettimeofday_cached(base, &now));
   SEE(event_base_gettimeofday_cached(NULL, &now));

@@ -13,11 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { case_seconds = 10, most_lines = 500 };
+enum { case_seconds = 10, most_lines = 200 };
 
-static const char *current_case = "";
+static const char* current_case = "";
 
-void obs(const char *format, ...) {
+void obs(const char* format, ...) {
   static int lines;
   va_list ap;
   if (++lines > most_lines) { /* a callback without end would fill the disk */
@@ -34,13 +34,13 @@ void obs(const char *format, ...) {
   fflush(stdout);
 }
 
-void see_int(const char *expression, long long value) { obs("%s = %lld", expression, value); }
+void see_int(const char* expression, long long value) { obs("%s = %lld", expression, value); }
 
-void see_str(const char *expression, const char *value) {
+void see_str(const char* expression, const char* value) {
   obs("%s = %s", expression, value ? value : "(null)");
 }
 
-static void run_in_child(const struct conf_case *c, int verbose) {
+static void run_in_child(const struct conf_case* c, int verbose) {
   setpgid(0, 0);
   if (!verbose) {
     /* Log lines differ in wording between libraries; the cases catch them with callbacks. */
@@ -53,7 +53,7 @@ static void run_in_child(const struct conf_case *c, int verbose) {
   _exit(0);
 }
 
-static void run_case(const struct conf_case *c, int verbose) {
+static void run_case(const struct conf_case* c, int verbose) {
   int status = 0;
   pid_t pid;
   current_case = c->name;
@@ -72,8 +72,8 @@ static void run_case(const struct conf_case *c, int verbose) {
   }
 }
 
-static void print_expected(const struct conf_case *c) {
-  const char *line = c->expected;
+static void print_expected(const struct conf_case* c) {
+  const char* line = c->expected;
   while (*line) {
     size_t length = strcspn(line, "\n");
     printf("%s: %.*s\n", c->name, (int)length, line);
@@ -86,10 +86,10 @@ static void print_expected(const struct conf_case *c) {
 static void print_library(void) {
   Dl_info info;
   char path[4096];
-  if (dladdr((void *)&event_base_new, &info) && realpath(info.dli_fname, path)) puts(path);
+  if (dladdr((void*)&event_base_new, &info) && realpath(info.dli_fname, path)) puts(path);
 }
 
-static int is_named(const char *name, char **names, int count) {
+static int is_named(const char* name, char** names, int count) {
   int i;
   for (i = 0; i < count; ++i) {
     if (strcmp(name, names[i]) == 0) return 1;
@@ -97,8 +97,8 @@ static int is_named(const char *name, char **names, int count) {
   return 0;
 }
 
-int main(int argc, char **argv) {
-  const struct conf_case *c;
+int main(int argc, char** argv) {
+  const struct conf_case* c;
   int with_exceptions = 0, verbose = 0, first = 1;
   for (; first < argc && strncmp(argv[first], "--", 2) == 0; ++first) {
     if (strcmp(argv[first], "--library") == 0) {

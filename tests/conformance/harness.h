@@ -8,12 +8,12 @@
 #define CONFORMANCE_HARNESS_H_
 
 struct conf_case {
-  const char *name;
+  const char* name;
   void (*run)(void);
   /* Both NULL: the two libraries must agree. Otherwise the stock library is not asked, `exception`
    * says why, and `expected` holds what ours prints (one observation per line). */
-  const char *exception;
-  const char *expected;
+  const char* exception;
+  const char* expected;
 };
 
 /* Each program defines one table, closed by CASES_END. */
@@ -27,10 +27,10 @@ extern const struct conf_case conf_cases[];
   { NULL, NULL, NULL, NULL }
 
 /* One observation. */
-void obs(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void obs(const char* format, ...) __attribute__((format(printf, 1, 2)));
 
-void see_int(const char *expression, long long value);
-void see_str(const char *expression, const char *value);
+void see_int(const char* expression, long long value);
+void see_str(const char* expression, const char* value);
 
 /* Evaluates once and reports the expression's text with its value. */
 #define SEE(expression) see_int(#expression, (long long)(expression))

@@ -14,26 +14,26 @@
 #include "harness.h"
 #include "support.h"
 
-static struct event_base *base;
+static struct event_base* base;
 static int accepted, errors;
 static evutil_socket_t last_fd = -1;
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
-                      int length, void *arg) {
+static void on_accept(struct evconnlistener* listener, evutil_socket_t fd, struct sockaddr* address,
+                      int length, void* arg) {
   int flags = fcntl(fd, F_GETFL), fdflags = fcntl(fd, F_GETFD);
   (void)listener;
   ++accepted;
   last_fd = fd;
-  obs("%s: family %s, length %d, nonblocking %d, close-on-exec %d", (const char *)arg,
+  obs("%s: family %s, length %d, nonblocking %d, close-on-exec %d", (const char*)arg,
       address->sa_family == AF_INET   ? "inet"
       : address->sa_family == AF_UNIX ? "unix"
                                       : "other",
       address->sa_family == AF_INET ? length : 0, !!(flags & O_NONBLOCK), !!(fdflags & FD_CLOEXEC));
 }
 
-static void on_error(struct evconnlistener *listener, void *arg) {
+static void on_error(struct evconnlistener* listener, void* arg) {
   ++errors;
-  obs("%s: error callback, errno %s", (const char *)arg,
+  obs("%s: error callback, errno %s", (const char*)arg,
       EVUTIL_SOCKET_ERROR() == EMFILE ? "EMFILE" : errno_name(EVUTIL_SOCKET_ERROR()));
   evconnlistener_disable(listener);
 }
@@ -46,25 +46,25 @@ static struct sockaddr_in any_port(void) {
   return sin;
 }
 
-static struct evconnlistener *bound(unsigned flags, int backlog) {
+static struct evconnlistener* bound(unsigned flags, int backlog) {
   struct sockaddr_in sin = any_port();
   if (!base) base = event_base_new();
-  return evconnlistener_new_bind(base, on_accept, (void *)"listener", flags, backlog,
-                                 (struct sockaddr *)&sin, sizeof(sin));
+  return evconnlistener_new_bind(base, on_accept, (void*)"listener", flags, backlog,
+                                 (struct sockaddr*)&sin, sizeof(sin));
 }
 
-static int connect_to(struct evconnlistener *listener) {
+static int connect_to(struct evconnlistener* listener) {
   struct sockaddr_storage address;
   socklen_t length = sizeof(address);
   int fd;
-  getsockname(evconnlistener_get_fd(listener), (struct sockaddr *)&address, &length);
+  getsockname(evconnlistener_get_fd(listener), (struct sockaddr*)&address, &length);
   fd = socket(address.ss_family, SOCK_STREAM, 0);
-  if (connect(fd, (struct sockaddr *)&address, length) != 0) obs("connect failed");
+  if (connect(fd, (struct sockaddr*)&address, length) != 0) obs("connect failed");
   return fd;
 }
 
 static void accepts_connections(void) {
-  struct evconnlistener *listener = bound(LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE, -1);
+  struct evconnlistener* listener = bound(LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE, -1);
   SEE_NULL(listener);
   SEE(evconnlistener_get_base(listener) == base);
   SEE(evconnlistener_get_fd(listener) >= 0);
@@ -77,7 +77,7 @@ static void accepts_connections(void) {
 }
 
 static void with_options(unsigned flags) {
-  struct evconnlistener *listener = bound(flags, 10);
+  struct evconnlistener* listener = bound(flags, 10);
   int fd, value = 0;
   socklen_t size = sizeof(value);
   SEE_NULL(listener);
@@ -112,7 +112,7 @@ static void options_together(void) {
 }
 
 static void option_deferred_accept(void) {
-  struct evconnlistener *listener = bound(LEV_OPT_DEFERRED_ACCEPT | LEV_OPT_CLOSE_ON_FREE, 10);
+  struct evconnlistener* listener = bound(LEV_OPT_DEFERRED_ACCEPT | LEV_OPT_CLOSE_ON_FREE, 10);
   int fd;
   SEE_NULL(listener);
   fd = connect_to(listener);
@@ -125,12 +125,12 @@ static void option_deferred_accept(void) {
 }
 
 static void option_threadsafe_without_threads(void) {
-  struct evconnlistener *listener = bound(LEV_OPT_THREADSAFE, 10);
+  struct evconnlistener* listener = bound(LEV_OPT_THREADSAFE, 10);
   SEE_NULL(listener);
 }
 
 static void disable_and_enable(void) {
-  struct evconnlistener *listener = bound(LEV_OPT_CLOSE_ON_FREE, 10);
+  struct evconnlistener* listener = bound(LEV_OPT_CLOSE_ON_FREE, 10);
   SEE(evconnlistener_disable(listener));
   SEE(evconnlistener_disable(listener));
   connect_to(listener);
@@ -145,7 +145,7 @@ static void disable_and_enable(void) {
 }
 
 static void created_disabled_then_enabled(void) {
-  struct evconnlistener *listener = bound(LEV_OPT_DISABLED | LEV_OPT_CLOSE_ON_FREE, 10);
+  struct evconnlistener* listener = bound(LEV_OPT_DISABLED | LEV_OPT_CLOSE_ON_FREE, 10);
   connect_to(listener);
   SEE(event_base_loop(base, EVLOOP_NONBLOCK));
   SEE(accepted);
@@ -157,15 +157,15 @@ static void created_disabled_then_enabled(void) {
 
 static void no_callback_means_disabled(void) {
   struct sockaddr_in sin = any_port();
-  struct evconnlistener *listener;
+  struct evconnlistener* listener;
   base = event_base_new();
   listener = evconnlistener_new_bind(base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE, 10,
-                                     (struct sockaddr *)&sin, sizeof(sin));
+                                     (struct sockaddr*)&sin, sizeof(sin));
   SEE_NULL(listener);
   connect_to(listener);
   run_for(base, 20);
   SEE(accepted);
-  evconnlistener_set_cb(listener, on_accept, (void *)"late");
+  evconnlistener_set_cb(listener, on_accept, (void*)"late");
   SEE(run_until(base, &accepted, 1));
   evconnlistener_set_cb(listener, NULL, NULL);
   connect_to(listener);
@@ -176,24 +176,24 @@ static void no_callback_means_disabled(void) {
 }
 
 static void callback_can_be_changed(void) {
-  struct evconnlistener *listener = bound(LEV_OPT_CLOSE_ON_FREE, 10);
-  evconnlistener_set_cb(listener, on_accept, (void *)"second");
+  struct evconnlistener* listener = bound(LEV_OPT_CLOSE_ON_FREE, 10);
+  evconnlistener_set_cb(listener, on_accept, (void*)"second");
   connect_to(listener);
   SEE(run_until(base, &accepted, 1));
   evconnlistener_free(listener);
   event_base_free(base);
 }
 
-static void free_inside(struct evconnlistener *listener, evutil_socket_t fd,
-                        struct sockaddr *address, int length, void *arg) {
+static void free_inside(struct evconnlistener* listener, evutil_socket_t fd,
+                        struct sockaddr* address, int length, void* arg) {
   on_accept(listener, fd, address, length, arg);
   evconnlistener_free(listener);
 }
 
 static void freed_in_accept_callback(void) {
-  struct evconnlistener *listener = bound(LEV_OPT_CLOSE_ON_FREE, 10);
+  struct evconnlistener* listener = bound(LEV_OPT_CLOSE_ON_FREE, 10);
   int fd = evconnlistener_get_fd(listener);
-  evconnlistener_set_cb(listener, free_inside, (void *)"listener");
+  evconnlistener_set_cb(listener, free_inside, (void*)"listener");
   connect_to(listener), connect_to(listener);
   SEE(event_base_loop(base, 0));
   SEE(accepted);
@@ -201,19 +201,19 @@ static void freed_in_accept_callback(void) {
   event_base_free(base);
 }
 
-static void disable_inside(struct evconnlistener *listener, evutil_socket_t fd,
-                           struct sockaddr *address, int length, void *arg) {
+static void disable_inside(struct evconnlistener* listener, evutil_socket_t fd,
+                           struct sockaddr* address, int length, void* arg) {
   on_accept(listener, fd, address, length, arg);
   evconnlistener_disable(listener);
 }
 
 static void disabled_in_accept_callback(void) {
-  struct evconnlistener *listener = bound(LEV_OPT_CLOSE_ON_FREE, 10);
-  evconnlistener_set_cb(listener, disable_inside, (void *)"listener");
+  struct evconnlistener* listener = bound(LEV_OPT_CLOSE_ON_FREE, 10);
+  evconnlistener_set_cb(listener, disable_inside, (void*)"listener");
   connect_to(listener), connect_to(listener);
   SEE(event_base_loop(base, 0));
   SEE(accepted);
-  evconnlistener_set_cb(listener, on_accept, (void *)"again");
+  evconnlistener_set_cb(listener, on_accept, (void*)"again");
   SEE(evconnlistener_enable(listener));
   SEE(run_until(base, &accepted, 2));
   evconnlistener_free(listener);
@@ -221,7 +221,7 @@ static void disabled_in_accept_callback(void) {
 }
 
 static void error_callback_when_descriptors_run_out(void) {
-  struct evconnlistener *listener = bound(LEV_OPT_CLOSE_ON_FREE, 10);
+  struct evconnlistener* listener = bound(LEV_OPT_CLOSE_ON_FREE, 10);
   struct rlimit limit;
   int fd = connect_to(listener);
   evconnlistener_set_error_cb(listener, on_error);
@@ -237,14 +237,13 @@ static void error_callback_when_descriptors_run_out(void) {
 }
 
 static void new_with_listening_socket(void) {
-  struct evconnlistener *listener;
+  struct evconnlistener* listener;
   struct sockaddr_storage address;
   int length;
   evutil_socket_t fd = listening_socket(&address, &length);
   evutil_make_socket_nonblocking(fd);
   base = event_base_new();
-  listener =
-      evconnlistener_new(base, on_accept, (void *)"own socket", LEV_OPT_CLOSE_ON_FREE, 0, fd);
+  listener = evconnlistener_new(base, on_accept, (void*)"own socket", LEV_OPT_CLOSE_ON_FREE, 0, fd);
   SEE_NULL(listener);
   SEE(evconnlistener_get_fd(listener) == fd);
   connect_to(listener);
@@ -254,13 +253,13 @@ static void new_with_listening_socket(void) {
 }
 
 static void new_calls_listen(int backlog) {
-  struct evconnlistener *listener;
+  struct evconnlistener* listener;
   struct sockaddr_in sin = any_port();
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), listening = -1;
   socklen_t size = sizeof(listening);
-  SEE(bind(fd, (struct sockaddr *)&sin, sizeof(sin)));
+  SEE(bind(fd, (struct sockaddr*)&sin, sizeof(sin)));
   base = event_base_new();
-  listener = evconnlistener_new(base, on_accept, (void *)"x", LEV_OPT_CLOSE_ON_FREE, backlog, fd);
+  listener = evconnlistener_new(base, on_accept, (void*)"x", LEV_OPT_CLOSE_ON_FREE, backlog, fd);
   SEE_NULL(listener);
   getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size);
   SEE(listening);
@@ -279,13 +278,13 @@ static void new_with_socket_that_cannot_listen(void) {
 }
 
 static void bind_fails(void) {
-  struct evconnlistener *first = bound(LEV_OPT_CLOSE_ON_FREE, 10);
+  struct evconnlistener* first = bound(LEV_OPT_CLOSE_ON_FREE, 10);
   struct sockaddr_storage address;
   socklen_t length = sizeof(address);
-  getsockname(evconnlistener_get_fd(first), (struct sockaddr *)&address, &length);
+  getsockname(evconnlistener_get_fd(first), (struct sockaddr*)&address, &length);
   SEE_NULL(evconnlistener_new_bind(base, on_accept, NULL, LEV_OPT_CLOSE_ON_FREE, 10,
-                                   (struct sockaddr *)&address, (int)length));
-  SEE_NULL(evconnlistener_new_bind(base, on_accept, NULL, 0, 0, (struct sockaddr *)&address,
+                                   (struct sockaddr*)&address, (int)length));
+  SEE_NULL(evconnlistener_new_bind(base, on_accept, NULL, 0, 0, (struct sockaddr*)&address,
                                    (int)length));
   evconnlistener_free(first);
   event_base_free(base);
@@ -294,7 +293,7 @@ static void bind_fails(void) {
 static void bind_with_zero_backlog(void) { SEE_NULL(bound(LEV_OPT_CLOSE_ON_FREE, 0)); }
 
 static void unix_domain(void) {
-  struct evconnlistener *listener;
+  struct evconnlistener* listener;
   struct sockaddr_un sun;
   char directory[] = "/tmp/conformanceXXXXXX";
   SEE(mkdtemp(directory) != NULL);
@@ -302,8 +301,8 @@ static void unix_domain(void) {
   sun.sun_family = AF_UNIX;
   snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/socket", directory);
   base = event_base_new();
-  listener = evconnlistener_new_bind(base, on_accept, (void *)"unix", LEV_OPT_CLOSE_ON_FREE, -1,
-                                     (struct sockaddr *)&sun, sizeof(sun));
+  listener = evconnlistener_new_bind(base, on_accept, (void*)"unix", LEV_OPT_CLOSE_ON_FREE, -1,
+                                     (struct sockaddr*)&sun, sizeof(sun));
   SEE_NULL(listener);
   connect_to(listener);
   SEE(run_until(base, &accepted, 1));
@@ -314,7 +313,7 @@ static void unix_domain(void) {
 }
 
 static void ipv6_only(void) {
-  struct evconnlistener *listener;
+  struct evconnlistener* listener;
   struct sockaddr_in6 sin6;
   int value = -1;
   socklen_t size = sizeof(value);
@@ -323,7 +322,7 @@ static void ipv6_only(void) {
   base = event_base_new();
   listener =
       evconnlistener_new_bind(base, on_accept, NULL, LEV_OPT_BIND_IPV6ONLY | LEV_OPT_CLOSE_ON_FREE,
-                              10, (struct sockaddr *)&sin6, sizeof(sin6));
+                              10, (struct sockaddr*)&sin6, sizeof(sin6));
   if (listener) {
     getsockopt(evconnlistener_get_fd(listener), IPPROTO_IPV6, IPV6_V6ONLY, &value, &size);
     evconnlistener_free(listener);
@@ -333,7 +332,7 @@ static void ipv6_only(void) {
 }
 
 static void listener_keeps_the_loop_alive(void) {
-  struct evconnlistener *listener = bound(LEV_OPT_CLOSE_ON_FREE, 10);
+  struct evconnlistener* listener = bound(LEV_OPT_CLOSE_ON_FREE, 10);
   SEE(event_base_loop(base, EVLOOP_NONBLOCK));
   SEE(event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED));
   evconnlistener_free(listener);

@@ -19,7 +19,7 @@
 static int sign(int value) { return (value > 0) - (value < 0); }
 
 static void case_insensitive_compare(void) {
-  static const char *pairs[][2] = {{"abc", "ABC"},   {"abc", "abd"}, {"abd", "ABC"}, {"", ""},
+  static const char* pairs[][2] = {{"abc", "ABC"},   {"abc", "abd"}, {"abd", "ABC"}, {"", ""},
                                    {"", "a"},        {"a", ""},      {"abc", "ab"},  {"[", "{"},
                                    {"\xe4", "\xc4"}, {"z", "_"},     {"Z", "_"}};
   size_t i;
@@ -32,7 +32,7 @@ static void case_insensitive_compare(void) {
 }
 
 static void string_to_64_bit(void) {
-  static const char *texts[] = {"0",
+  static const char* texts[] = {"0",
                                 "42",
                                 "-42",
                                 "  7",
@@ -50,7 +50,7 @@ static void string_to_64_bit(void) {
   size_t i, j;
   for (i = 0; i < sizeof(texts) / sizeof(texts[0]); ++i) {
     for (j = 0; j < sizeof(bases) / sizeof(bases[0]); ++j) {
-      char *end = NULL;
+      char* end = NULL;
       long long value = evutil_strtoll(texts[i], &end, bases[j]);
       obs("\"%s\" base %d: %lld, rest \"%s\"", texts[i], bases[j], value, end);
     }
@@ -58,7 +58,7 @@ static void string_to_64_bit(void) {
   SEE(evutil_strtoll("5", NULL, 10));
 }
 
-static int through_vsnprintf(char *out, size_t room, const char *format, ...) {
+static int through_vsnprintf(char* out, size_t room, const char* format, ...) {
   va_list ap;
   int n;
   va_start(ap, format);
@@ -213,7 +213,7 @@ static void random_bytes_leave_neighbours_alone(void) {
 }
 
 static void urandom_device_file(void) {
-  SEE(evutil_secure_rng_set_urandom_device_file((char *)"/dev/urandom"));
+  SEE(evutil_secure_rng_set_urandom_device_file((char*)"/dev/urandom"));
   SEE(evutil_secure_rng_init());
 }
 
@@ -222,7 +222,7 @@ static void monotonic_timers(void) {
                               EV_MONOT_PRECISE | EV_MONOT_FALLBACK};
   size_t i;
   for (i = 0; i < 4; ++i) {
-    struct evutil_monotonic_timer *timer = evutil_monotonic_timer_new();
+    struct evutil_monotonic_timer* timer = evutil_monotonic_timer_new();
     struct timeval a, b;
     int made = evutil_configure_monotonic_time(timer, flags[i]);
     int first = evutil_gettime_monotonic(timer, &a), second;
@@ -268,7 +268,7 @@ static void gai_errors_have_words(void) {
                                123456};
   size_t i;
   for (i = 0; i < sizeof(errors) / sizeof(errors[0]); ++i) {
-    const char *text = evutil_gai_strerror(errors[i]);
+    const char* text = evutil_gai_strerror(errors[i]);
     obs("%d: %s", errors[i], text && *text ? "words" : "nothing");
   }
 }

@@ -12,15 +12,15 @@
 #include "harness.h"
 #include "support.h"
 
-static const char *address_text(const struct sockaddr *sa) {
+static const char* address_text(const struct sockaddr* sa) {
   static char out[128];
   char host[INET6_ADDRSTRLEN] = "";
   if (sa->sa_family == AF_INET) {
-    const struct sockaddr_in *sin = (const void *)sa;
+    const struct sockaddr_in* sin = (const void*)sa;
     inet_ntop(AF_INET, &sin->sin_addr, host, sizeof(host));
     snprintf(out, sizeof(out), "%s port %d", host, ntohs(sin->sin_port));
   } else if (sa->sa_family == AF_INET6) {
-    const struct sockaddr_in6 *sin6 = (const void *)sa;
+    const struct sockaddr_in6* sin6 = (const void*)sa;
     inet_ntop(AF_INET6, &sin6->sin6_addr, host, sizeof(host));
     snprintf(out, sizeof(out), "[%s] port %d", host, ntohs(sin6->sin6_port));
   } else {
@@ -29,15 +29,15 @@ static const char *address_text(const struct sockaddr *sa) {
   return out;
 }
 
-static void parse_all(const char *const *texts, size_t count) {
+static void parse_all(const char* const* texts, size_t count) {
   size_t i;
   for (i = 0; i < count; ++i) {
     struct sockaddr_storage ss;
     int length = sizeof(ss), result;
     memset(&ss, 0, sizeof(ss));
-    result = evutil_parse_sockaddr_port(texts[i], (struct sockaddr *)&ss, &length);
+    result = evutil_parse_sockaddr_port(texts[i], (struct sockaddr*)&ss, &length);
     if (result == 0) {
-      obs("\"%s\": %s, length %d", texts[i], address_text((struct sockaddr *)&ss), length);
+      obs("\"%s\": %s, length %d", texts[i], address_text((struct sockaddr*)&ss), length);
     } else {
       obs("\"%s\": %d", texts[i], result);
     }
@@ -45,7 +45,7 @@ static void parse_all(const char *const *texts, size_t count) {
 }
 
 static void parse_good_addresses(void) {
-  static const char *const texts[] = {"127.0.0.1",
+  static const char* const texts[] = {"127.0.0.1",
                                       "127.0.0.1:80",
                                       "1.2.3.4:65535",
                                       "[::1]",
@@ -62,7 +62,7 @@ static void parse_good_addresses(void) {
 }
 
 static void parse_bad_addresses(void) {
-  static const char *const texts[] = {"",
+  static const char* const texts[] = {"",
                                       "hello",
                                       "hello:80",
                                       "256.1.1.1",
@@ -97,7 +97,7 @@ static void parse_bad_addresses(void) {
 
 static void parse_very_long_text(void) {
   char text[600];
-  const char *p = text;
+  const char* p = text;
   memset(text, '1', sizeof(text));
   text[0] = '[';
   text[sizeof(text) - 2] = ']';
@@ -105,23 +105,23 @@ static void parse_very_long_text(void) {
   {
     struct sockaddr_storage ss;
     int length = sizeof(ss);
-    SEE(evutil_parse_sockaddr_port(p, (struct sockaddr *)&ss, &length));
+    SEE(evutil_parse_sockaddr_port(p, (struct sockaddr*)&ss, &length));
     text[0] = '1';
-    SEE(evutil_parse_sockaddr_port(p, (struct sockaddr *)&ss, &length));
+    SEE(evutil_parse_sockaddr_port(p, (struct sockaddr*)&ss, &length));
   }
 }
 
 static void parse_into_too_little_room(void) {
   struct sockaddr_storage ss;
   int length = (int)sizeof(struct sockaddr_in) - 1;
-  SEE(evutil_parse_sockaddr_port("1.2.3.4:80", (struct sockaddr *)&ss, &length));
+  SEE(evutil_parse_sockaddr_port("1.2.3.4:80", (struct sockaddr*)&ss, &length));
   length = sizeof(struct sockaddr_in);
-  SEE(evutil_parse_sockaddr_port("1.2.3.4:80", (struct sockaddr *)&ss, &length));
-  SEE(evutil_parse_sockaddr_port("[::1]:80", (struct sockaddr *)&ss, &length));
+  SEE(evutil_parse_sockaddr_port("1.2.3.4:80", (struct sockaddr*)&ss, &length));
+  SEE(evutil_parse_sockaddr_port("[::1]:80", (struct sockaddr*)&ss, &length));
 }
 
 static void text_to_ipv4(void) {
-  static const char *texts[] = {"1.2.3.4",  "0.0.0.0",   "255.255.255.255", "256.0.0.1",
+  static const char* texts[] = {"1.2.3.4",  "0.0.0.0",   "255.255.255.255", "256.0.0.1",
                                 "1.2.3",    "1.2.3.4.5", "a.b.c.d",         "",
                                 "1.2.3.4x", " 1.2.3.4",  "1..2.3",          "01.02.03.04",
                                 "-1.2.3.4", "1.2.3.999"};
@@ -138,7 +138,7 @@ static void text_to_ipv4(void) {
 }
 
 static void text_to_ipv6(void) {
-  static const char *texts[] = {"::",
+  static const char* texts[] = {"::",
                                 "::1",
                                 "1::",
                                 "1:2:3:4:5:6:7:8",
@@ -173,11 +173,11 @@ static void text_to_ipv6(void) {
 static void text_to_unknown_family(void) {
   unsigned char a[16];
   SEE(evutil_inet_pton(AF_UNIX, "1.2.3.4", a));
-  SEE_NULL(evutil_inet_ntop(AF_UNIX, a, (char *)a, sizeof(a)));
+  SEE_NULL(evutil_inet_ntop(AF_UNIX, a, (char*)a, sizeof(a)));
 }
 
 static void scoped_addresses(void) {
-  static const char *texts[] = {"fe80::1%lo",       "fe80::1%1",     "fe80::1", "fe80::1%",
+  static const char* texts[] = {"fe80::1%lo",       "fe80::1%1",     "fe80::1", "fe80::1%",
                                 "fe80::1%nosuchif", "fe80::1%99999", "::1%lo"};
   size_t i;
   for (i = 0; i < sizeof(texts) / sizeof(texts[0]); ++i) {
@@ -220,32 +220,32 @@ static void addresses_to_text(void) {
 
 static int sign(int value) { return (value > 0) - (value < 0); }
 
-static struct sockaddr_storage parsed(const char *text) {
+static struct sockaddr_storage parsed(const char* text) {
   struct sockaddr_storage ss;
   int length = sizeof(ss);
   memset(&ss, 0, sizeof(ss));
-  evutil_parse_sockaddr_port(text, (struct sockaddr *)&ss, &length);
+  evutil_parse_sockaddr_port(text, (struct sockaddr*)&ss, &length);
   return ss;
 }
 
 static void comparing_addresses(void) {
-  static const char *texts[] = {"1.2.3.4:80", "1.2.3.4:81", "1.2.3.5:80",  "[::1]:80",
+  static const char* texts[] = {"1.2.3.4:80", "1.2.3.4:81", "1.2.3.5:80",  "[::1]:80",
                                 "[::1]:81",   "[::2]:80",   "200.2.3.4:80"};
   size_t i, j;
   for (i = 0; i < 7; ++i) {
     for (j = 0; j < 7; ++j) {
       struct sockaddr_storage a = parsed(texts[i]), b = parsed(texts[j]);
-      int with = evutil_sockaddr_cmp((struct sockaddr *)&a, (struct sockaddr *)&b, 1);
-      int without = evutil_sockaddr_cmp((struct sockaddr *)&a, (struct sockaddr *)&b, 0);
-      int back = evutil_sockaddr_cmp((struct sockaddr *)&b, (struct sockaddr *)&a, 1);
+      int with = evutil_sockaddr_cmp((struct sockaddr*)&a, (struct sockaddr*)&b, 1);
+      int without = evutil_sockaddr_cmp((struct sockaddr*)&a, (struct sockaddr*)&b, 0);
+      int back = evutil_sockaddr_cmp((struct sockaddr*)&b, (struct sockaddr*)&a, 1);
       obs("%s and %s: equal %d, equal without port %d, antisymmetric %d", texts[i], texts[j],
           with == 0, without == 0, sign(with) == -sign(back));
     }
   }
 }
 
-static void see_answers(const char *label, int result, struct evutil_addrinfo *answers) {
-  struct evutil_addrinfo *ai;
+static void see_answers(const char* label, int result, struct evutil_addrinfo* answers) {
+  struct evutil_addrinfo* ai;
   obs("%s: %d", label, result);
   if (result != 0) return;
   for (ai = answers; ai; ai = ai->ai_next) {
@@ -256,7 +256,7 @@ static void see_answers(const char *label, int result, struct evutil_addrinfo *a
   evutil_freeaddrinfo(answers);
 }
 
-static void ask(const char *node, const char *service, int family, int type, int protocol,
+static void ask(const char* node, const char* service, int family, int type, int protocol,
                 int flags) {
   struct evutil_addrinfo hints, *answers = NULL;
   char label[160];
