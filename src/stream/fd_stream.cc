@@ -83,6 +83,21 @@ void FdStream::stop(short what) {
   if ((what & EV_WRITE) != 0 && !connecting_) loop().remove_noblock(ev_write);
 }
 
+// Taking the descriptor out of the kernel's set and back for each portion of tokens would cost more
+// than the portion. So it stays; if it turns out to be ready meanwhile, the handler takes it out.
+void FdStream::pause(short what) {
+  if ((what & EV_READ) != 0) loop().remove_timer(ev_read);
+  if ((what & EV_WRITE) != 0) loop().remove_noblock(ev_write);
+}
+
+// Bytes are probably waiting: asking for them costs no more than asking to be told.
+void FdStream::unpause(short what) {
+  if ((what & EV_WRITE) != 0) start(EV_WRITE);
+  if ((what & EV_READ) == 0) return;
+  on_readable();
+  if (!is_freed() && wants_read()) start(EV_READ);
+}
+
 void FdStream::adjust_timeouts() {
   if ((ev_read.ev_evcallback.evcb_flags & EVLIST_INSERTED) != 0) {
     if (set_or_null(timeout_read) != nullptr) {

@@ -38,6 +38,8 @@ class FdStream : public Stream {
   void stop(short what) override;
   void adjust_timeouts() override;
   void on_output_changed(std::size_t added, std::size_t deleted) override;
+  void pause(short what) override;
+  void unpause(short what) override;
 
   virtual void on_readable() = 0;
   virtual void on_writable() = 0;

@@ -97,12 +97,18 @@ class PairStream final : public TimerStream {
       const std::size_t have = to.input->size();
       size = std::min(size, to.wm_read.high - std::min(have, to.wm_read.high));
     }
-    move_to(to, size);
+    const std::size_t may_leave = allowance(Direction::write, size);
+    if (may_leave == 0) return;
+    const std::size_t may_arrive = to.allowance(Direction::read, may_leave);
+    if (may_arrive == 0) return spend(Direction::write, 0);
+    move_to(to, may_arrive);
   }
 
   bool move_to(PairStream& to, std::size_t size) {
     if (size == 0) return false;
     output->move_front_to(*to.input, size);
+    spend(Direction::write, size);
+    to.spend(Direction::read, size);
     restart_write_timeout();
     to.restart_read_timeout();
     to.deliver_read();

@@ -28,10 +28,15 @@ class SocketStream final : public FdStream {
 
  private:
   void on_readable() override {
-    const std::size_t room = read_room();
-    if (room == 0 || !wants_read()) return;
+    if (!wants_read()) {
+      loop().remove_noblock(ev_read);
+      return;
+    }
+    const std::size_t room = allowance(Direction::read, read_room());
+    if (room == 0) return;
     const std::size_t wanted = std::min(room, std::size_t{1} << read_size_shift_);
     const IoResult got = input->read_from(fd(), room, wanted);
+    spend(Direction::read, got.ok() ? static_cast<std::size_t>(got.count) : 0);
     if (got.would_block()) return;
     if (!got.ok()) return fail_io(BEV_EVENT_READING, got);
     adapt_read_size(static_cast<std::size_t>(got.count), wanted);
@@ -40,24 +45,33 @@ class SocketStream final : public FdStream {
 
   void on_writable() override {
     if (!wants_write()) {
-      if (is_waiting_writable()) loop().remove_noblock(ev_write);
+      loop().remove_noblock(ev_write);
       return;
     }
+    if (!output->empty() && !send()) return;
     if (!output->empty()) {
-      const IoResult sent = output->write_to(fd(), max_single_write());
-      if (sent.would_block()) {
-        wait_writable();
-        return;
-      }
-      if (!sent.ok()) return fail_io(BEV_EVENT_WRITING, sent);
-    }
-    if (!output->empty()) {
-      if (!is_waiting_writable()) wait_writable();
+      if (wants_write() && !is_waiting_writable()) wait_writable();
     } else if (is_waiting_writable()) {
       loop().remove_noblock(ev_write);
     }
     deliver_write();
     if (!is_freed()) output_progressed();
+  }
+
+  // False when nothing left; the program may have been told why.
+  bool send() {
+    const std::size_t room =
+        allowance(Direction::write, std::min(max_single_write(), output->size()));
+    if (room == 0) return false;
+    const IoResult sent = output->write_to(fd(), room);
+    spend(Direction::write, sent.ok() ? static_cast<std::size_t>(sent.count) : 0);
+    if (sent.ok()) return true;
+    if (sent.would_block()) {
+      wait_writable();
+    } else {
+      fail_io(BEV_EVENT_WRITING, sent);
+    }
+    return false;
   }
 
   EndOutput end_output() override { return shut_down_descriptor(); }

@@ -104,6 +104,14 @@ bool Stream::disable(short what) {
   what = static_cast<short>(what & (EV_READ | EV_WRITE));
   enabled = static_cast<short>(enabled & ~what);
   stop(what);
+  if (Throttle* limits = throttle()) {  // whoever does not want bytes does not wait for tokens
+    if ((what & EV_READ) != 0) limits->cancel(Direction::read, loop().now());
+    if ((what & EV_WRITE) != 0) limits->cancel(Direction::write, loop().now());
+    if ((what & EV_READ) != 0)
+      read_suspended_ &= static_cast<std::uint8_t>(~bit(Suspend::bandwidth));
+    if ((what & EV_WRITE) != 0)
+      write_suspended_ &= static_cast<std::uint8_t>(~bit(Suspend::bandwidth));
+  }
   return true;
 }
 
@@ -130,6 +138,46 @@ void Stream::resume_write(Suspend reason) {
 }
 
 int Stream::flush(short, bufferevent_flush_mode) { return 0; }
+
+// --- rate limits ---
+
+Throttle& Stream::make_throttle() {
+  StreamExtras& state = extras();
+  if (state.limiter == nullptr) state.limiter = std::make_unique<Limiter>(*this);
+  return state.limiter->throttle();
+}
+
+std::size_t Stream::limited_allowance(Direction direction, std::size_t wanted) {
+  const std::size_t room = throttle()->allowance(direction, loop().now(), wanted);
+  if (room > 0 || wanted == 0) return room;
+  const bool reads = direction == Direction::read;
+  std::uint8_t& suspended = reads ? read_suspended_ : write_suspended_;
+  if (suspended == 0) pause(reads ? EV_READ : EV_WRITE);
+  suspended |= bit(Suspend::bandwidth);
+  return 0;
+}
+
+void Stream::go_on(Direction direction) {
+  const bool reads = direction == Direction::read;
+  std::uint8_t& suspended = reads ? read_suspended_ : write_suspended_;
+  suspended &= static_cast<std::uint8_t>(~bit(Suspend::bandwidth));
+  if (reads ? wants_read() : wants_write()) {
+    unpause(reads ? EV_READ : EV_WRITE);
+  } else if (Throttle* limits = throttle()) {
+    limits->cancel(direction, loop().now());
+  }
+}
+
+std::size_t Stream::may_read() {
+  const std::size_t room = max_single_read();
+  return throttle() == nullptr ? room : throttle()->would_move(Direction::read, room, loop().now());
+}
+
+std::size_t Stream::may_write() {
+  const std::size_t room = max_single_write();
+  return throttle() == nullptr ? room
+                               : throttle()->would_move(Direction::write, room, loop().now());
+}
 
 // --- limits ---
 

@@ -28,6 +28,7 @@
 #include "buffer/buffer.h"
 #include "loop/deferred.h"
 #include "loop/loop.h"
+#include "stream/limiter.h"
 #include "stream/mailbox.h"
 #include "stream/shutdown.h"
 #include "sys/io_result.h"
@@ -53,7 +54,8 @@ struct StreamExtras : Allocated {
   Lock lock;
   std::size_t max_single_read = 0;   // 0: the default
   std::size_t max_single_write = 0;  // 0: the default
-  std::size_t output_limit = 0;      // 0: none
+  std::unique_ptr<Limiter> limiter;
+  std::size_t output_limit = 0;  // 0: none
   bevel_drain_cb on_drained = nullptr;
   void* on_drained_arg = nullptr;
   std::unique_ptr<Shutdown> shutdown;
@@ -117,6 +119,19 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   void resume_write(Suspend reason);
   bool wants_read() const noexcept { return (enabled & EV_READ) != 0 && read_suspended_ == 0; }
   bool wants_write() const noexcept { return (enabled & EV_WRITE) != 0 && write_suspended_ == 0; }
+
+  // --- rate limits ---
+  // Null: no limit has ever been set.
+  Throttle* throttle() const noexcept {
+    return extras_ != nullptr && extras_->limiter != nullptr ? &extras_->limiter->throttle()
+                                                             : nullptr;
+  }
+  Throttle& make_throttle();
+  // Tokens came for a direction that waited for some.
+  void go_on(Direction direction);
+  // What one transfer may move now, from all limits; never negative.
+  std::size_t may_read();
+  std::size_t may_write();
 
   // Whoever took the callbacks hears when the program frees the stream; after reserve_extras().
   void set_owner_of_callbacks(void (*on_freed)(void*), void* arg) noexcept;
@@ -188,6 +203,19 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   void fail(short what, int error);
   void raise_event(short what, int options = 0);
 
+  // What the rate limits leave of `wanted`. 0: none, the direction is suspended and go_on() will
+  // come. Each positive answer is followed by spend(), with 0 if nothing was moved.
+  std::size_t allowance(Direction direction, std::size_t wanted) {
+    return throttle() == nullptr ? wanted : limited_allowance(direction, wanted);
+  }
+  void spend(Direction direction, std::size_t bytes) {
+    if (Throttle* limits = throttle()) limits->spend(direction, bytes, loop().now());
+  }
+  // Suspension for want of tokens: short and frequent, so a subclass may leave its descriptor
+  // registered.
+  virtual void pause(short what) { stop(what); }
+  virtual void unpause(short what) { start(what); }
+
   // How much a read may add to the input now: the turn's maximum and the high watermark. 0:
   // suspended.
   std::size_t read_room();
@@ -212,6 +240,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   void call_data(bufferevent_data_cb callback);
   void call_event(bufferevent_event_cb callback, short what, int error);
   bool call_pending_events(short which);
+  std::size_t limited_allowance(Direction direction, std::size_t wanted);
   void tell_event(short what, int options);
   void discard_unwanted_input();
   void note_output();

@@ -1,0 +1,58 @@
+#include "stream/limiter.h"
+
+#include "loop/event.h"
+#include "stream/from_loop.h"
+#include "stream/stream.h"
+
+namespace ev {
+
+void set_timer(Loop& loop, event& ev, std::optional<TimePoint> when) {
+  if (!when) {
+    loop.remove_noblock(ev);
+    return;
+  }
+  // Rounded up: a timer that is early by a part of a microsecond would find nothing to do.
+  const Duration delay = *when - loop.now();
+  const timeval time = *when == TimePoint::min() || delay <= Duration::zero()
+                           ? timeval{}
+                           : to_timeval(delay + std::chrono::nanoseconds(999));
+  loop.add(ev, &time);
+}
+
+Limiter::Limiter(Stream& stream) : stream_(stream) {
+  throttle_.emplace(*this);
+  assign(timer_, &stream.loop(), -1, 0, on_timer, this);
+  resume_.assign(run_resume, this, static_cast<std::uint8_t>(stream.priority()));
+}
+
+Limiter::~Limiter() {
+  throttle_.reset();  // first: until it has left its group, another thread may call resume()
+  stream_.loop().remove_noblock(timer_);
+  cancel(stream_.loop(), resume_);
+}
+
+void Limiter::resume(Direction direction) {
+  due_.fetch_or(static_cast<std::uint8_t>(1U << index_of(direction)));
+  schedule(stream_.loop(), resume_);
+}
+
+void Limiter::arm(std::optional<TimePoint> when) { set_timer(stream_.loop(), timer_, when); }
+
+void Limiter::on_timer(int, short, void* self) {
+  Limiter& limiter = *static_cast<Limiter*>(self);
+  from_loop(limiter.stream_, [&] { limiter.throttle_->on_timer(limiter.stream_.loop().now()); });
+}
+
+void Limiter::run_resume(event_callback*, void* self) {
+  Limiter& limiter = *static_cast<Limiter*>(self);
+  Stream& stream = limiter.stream_;
+  from_loop(stream, [&] {
+    const std::uint8_t due = limiter.due_.exchange(0);
+    // The callbacks of the first direction may take the limits away.
+    if ((due & (1U << index_of(Direction::read))) != 0) stream.go_on(Direction::read);
+    if (stream.is_freed()) return;
+    if ((due & (1U << index_of(Direction::write))) != 0) stream.go_on(Direction::write);
+  });
+}
+
+}  // namespace ev

@@ -1,0 +1,43 @@
+// What limits one stream (limit/throttle.h), tied to its loop: the timer of its own limit, and the
+// deferred call that lets a waiting direction go on. Belongs to the stream and is used under its
+// lock; resume() and arm() come from any thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+
+#include "limit/throttle.h"
+#include "loop/deferred.h"
+#include "loop/loop.h"
+
+namespace ev {
+
+class Stream;
+
+class Limiter final : public Throttled, public Allocated {
+ public:
+  explicit Limiter(Stream& stream);
+  ~Limiter();
+  Limiter(const Limiter&) = delete;
+  Limiter& operator=(const Limiter&) = delete;
+
+  Throttle& throttle() noexcept { return *throttle_; }
+
+ private:
+  void resume(Direction direction) override;
+  void arm(std::optional<TimePoint> when) override;
+  static void on_timer(int, short, void* self);
+  static void run_resume(event_callback*, void* self);
+
+  Stream& stream_;
+  event timer_{};
+  Deferred resume_;
+  std::atomic<std::uint8_t> due_{0};  // directions that may go on, as bits of their index
+  std::optional<Throttle> throttle_;
+};
+
+// `loop`'s timer `ev` at `when`; empty: none.
+void set_timer(Loop& loop, event& ev, std::optional<TimePoint> when);
+
+}  // namespace ev

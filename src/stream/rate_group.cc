@@ -1,0 +1,24 @@
+#include "stream/rate_group.h"
+
+#include "loop/event.h"
+#include "stream/limiter.h"
+
+bufferevent_rate_limit_group::bufferevent_rate_limit_group(event_base& loop,
+                                                           const ev::TokenBucketCfg& cfg)
+    : RateGroup(cfg, loop.now()), loop_(loop) {
+  ev::assign(timer_, &loop, -1, 0, on_timer, this);
+}
+
+bufferevent_rate_limit_group::~bufferevent_rate_limit_group() {
+  close(loop_.now());
+  loop_.remove(timer_);
+}
+
+void bufferevent_rate_limit_group::arm(std::optional<ev::TimePoint> when) {
+  ev::set_timer(loop_, timer_, when);
+}
+
+void bufferevent_rate_limit_group::on_timer(int, short, void* self) {
+  auto& group = *static_cast<bufferevent_rate_limit_group*>(self);
+  group.serve(group.loop_.now());
+}
