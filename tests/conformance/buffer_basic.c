@@ -312,9 +312,15 @@ static void reference_is_released_when_drained(void) {
   SEE(released);
 }
 
+static void count_release(const void* data, size_t length, void* arg) {
+  (void)data, (void)length, (void)arg;
+  ++released;
+}
+
+/* Whether the memory is given back at once or later is the library's business. */
 static void reference_of_zero_bytes(void) {
   struct evbuffer* b = evbuffer_new();
-  SEE(evbuffer_add_reference(b, "x", 0, release, (void*)"empty"));
+  SEE(evbuffer_add_reference(b, "x", 0, count_release, NULL));
   SEE(evbuffer_get_length(b));
   SEE(evbuffer_add(b, "abc", 3));
   SEE_BUF(b);
