@@ -129,6 +129,16 @@ class FilterStream final : public TimerStream {
 
   bool is_input_full() const noexcept { return wm_read.high != 0 && input->size() >= wm_read.high; }
 
+  // What a filter function may produce now; 0: it has to wait for tokens. Counted is what leaves
+  // the filter: plain bytes on the way in, filtered ones on the way out. A flush is not held up,
+  // but what it moved is owed.
+  ev_ssize_t granted(Direction direction, ev_ssize_t room, std::size_t most,
+                     bufferevent_flush_mode mode) {
+    if (mode != BEV_NORMAL || throttle() == nullptr) return room;
+    const std::size_t wanted = room < 0 ? most : std::min(most, static_cast<std::size_t>(room));
+    return static_cast<ev_ssize_t>(allowance(direction, wanted));
+  }
+
   // True when bytes were produced.
   bool filter_input(bufferevent_flush_mode mode) {
     evbuffer& source = *link_.lower().input;
@@ -137,8 +147,11 @@ class FilterStream final : public TimerStream {
     do {
       const std::size_t had = source.size();
       const std::size_t held = input->size();
-      const ev_ssize_t limit = room_under(wm_read.high, *input, mode);
+      const ev_ssize_t limit =
+          granted(Direction::read, room_under(wm_read.high, *input, mode), max_single_read(), mode);
+      if (limit == 0) break;
       const auto result = functions_.input(&source, input, limit, mode, functions_.context);
+      spend(Direction::read, input->size() - std::min(held, input->size()));
       if (result == BEV_ERROR) {
         fail(BEV_EVENT_ERROR | BEV_EVENT_READING, EPROTO);
         return false;
@@ -179,8 +192,12 @@ class FilterStream final : public TimerStream {
     do {
       const std::size_t had = output->size();
       const std::size_t held = destination.size();
-      const ev_ssize_t limit = room_under(lower.wm_write.high, destination, mode);
+      const ev_ssize_t limit =
+          granted(Direction::write, room_under(lower.wm_write.high, destination, mode),
+                  max_single_write(), mode);
+      if (limit == 0) break;
       const auto result = functions_.output(output, &destination, limit, mode, functions_.context);
+      spend(Direction::write, destination.size() - std::min(held, destination.size()));
       if (result == BEV_ERROR) {
         fail(BEV_EVENT_ERROR | BEV_EVENT_WRITING, EPROTO);
         return false;
