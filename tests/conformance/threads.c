@@ -409,6 +409,46 @@ static void lock_debugging_with_pthreads(void) {
   stop_loop(thread);
 }
 
+/* The name under which the function first appeared. */
+static void lock_debugging_by_its_old_name(void) {
+  evthread_enable_lock_debuging();
+  evthread_use_pthreads();
+  base = event_base_new();
+  event = event_new(base, -1, 0, count, NULL);
+  SEE(event_add(event, msec(1)));
+  SEE(event_base_loop(base, 0));
+  see_run(1);
+  event_free(event);
+  event_base_free(base);
+}
+
+static void* condition_alloc(unsigned type) {
+  (void)type;
+  return calloc(1, sizeof(pthread_cond_t));
+}
+
+static void condition_free(void* condition) { free(condition); }
+
+static int condition_signal(void* condition, int broadcast) {
+  return broadcast ? pthread_cond_broadcast(condition) : pthread_cond_signal(condition);
+}
+
+static int condition_wait(void* condition, void* lock, const struct timeval* timeout) {
+  (void)timeout;
+  return pthread_cond_wait(condition, lock);
+}
+
+static void condition_functions_are_checked(void) {
+  struct evthread_condition_callbacks own = {EVTHREAD_CONDITION_API_VERSION, condition_alloc,
+                                             condition_free, condition_signal, condition_wait};
+  struct evthread_condition_callbacks other = own;
+  other.wait_condition = NULL;
+  SEE(evthread_set_condition_callbacks(&other));
+  SEE(evthread_set_condition_callbacks(&own));
+  SEE(evthread_set_condition_callbacks(&own));
+  SEE(evthread_set_condition_callbacks(&other));
+}
+
 static volatile int accepted;
 static void on_accept(struct evconnlistener* listener, evutil_socket_t fd, struct sockaddr* address,
                       int length, void* arg) {
@@ -456,5 +496,7 @@ const struct conf_case conf_cases[] = {CASE(use_pthreads_twice),
                                        CASE(nolock_base_takes_no_locks),
                                        CASE(lock_functions_are_checked),
                                        CASE(lock_debugging_with_pthreads),
+                                       CASE(lock_debugging_by_its_old_name),
+                                       CASE(condition_functions_are_checked),
                                        CASE(listener_enabled_from_outside),
                                        CASES_END};
