@@ -122,32 +122,28 @@ static void on_accept(struct evconnlistener* listener, evutil_socket_t fd, struc
 
 /* ---- Certificate and key ---- */
 
-static X509* self_signed(EVP_PKEY* key) {
-  X509* cert = X509_new();
+static int fill_in(X509* cert, EVP_PKEY* key, X509_EXTENSION* hosts) {
   X509_NAME* name = X509_get_subject_name(cert);
-  X509_EXTENSION* hosts =
-      X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
-
-  if (cert == NULL || hosts == NULL || !X509_set_version(cert, X509_VERSION_3) ||
-      !ASN1_INTEGER_set(X509_get_serialNumber(cert), 1) ||
-      !X509_gmtime_adj(X509_getm_notBefore(cert), -60) ||
-      !X509_gmtime_adj(X509_getm_notAfter(cert), 24 * 60 * 60) ||
-      !X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char*)"localhost", -1,
-                                  -1, 0) ||
-      !X509_set_issuer_name(cert, name) || !X509_add_ext(cert, hosts, -1) ||
-      !X509_set_pubkey(cert, key) || !X509_sign(cert, key, EVP_sha256())) {
-    X509_free(cert);
-    cert = NULL;
-  }
-  X509_EXTENSION_free(hosts);
-  return cert;
+  const unsigned char* localhost = (const unsigned char*)"localhost";
+  return X509_set_version(cert, X509_VERSION_3) &&
+         ASN1_INTEGER_set(X509_get_serialNumber(cert), 1) &&
+         X509_gmtime_adj(X509_getm_notBefore(cert), -60) != NULL &&
+         X509_gmtime_adj(X509_getm_notAfter(cert), 24 * 60 * 60) != NULL &&
+         X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, localhost, -1, -1, 0) &&
+         X509_set_issuer_name(cert, name) && X509_add_ext(cert, hosts, -1) &&
+         X509_set_pubkey(cert, key) && X509_sign(cert, key, EVP_sha256());
 }
 
+/* A key on the curve P-256, and a certificate for it that is signed by itself and good for a day.
+ */
 static int use_made_in_memory(SSL_CTX* tls) {
   EVP_PKEY* key = EVP_EC_gen("P-256");
-  X509* cert = key != NULL ? self_signed(key) : NULL;
-  const int good = cert != NULL && SSL_CTX_use_certificate(tls, cert) == 1 &&
-                   SSL_CTX_use_PrivateKey(tls, key) == 1;
+  X509* cert = X509_new();
+  X509_EXTENSION* hosts =
+      X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
+  const int good = key != NULL && cert != NULL && hosts != NULL && fill_in(cert, key, hosts) &&
+                   SSL_CTX_use_certificate(tls, cert) == 1 && SSL_CTX_use_PrivateKey(tls, key) == 1;
+  X509_EXTENSION_free(hosts);
   X509_free(cert);
   EVP_PKEY_free(key);
   return good;
