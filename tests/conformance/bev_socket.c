@@ -7,6 +7,7 @@
 #include <event2/event_compat.h>
 #include <event2/event_struct.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -306,6 +307,15 @@ static void writing_to_a_closed_peer(void) {
   teardown(bev);
 }
 
+static void writing_to_a_closed_peer_raises_no_signal(void) {
+  struct bufferevent* bev = setup(0);
+  signal(SIGPIPE, SIG_DFL);
+  close(sv[1]);
+  bufferevent_write(bev, "hello", 5);
+  SEE(run_until(base, &events, 1));
+  teardown(bev);
+}
+
 static void large_transfer(void) {
   struct bufferevent *bev = setup(0), *peer;
   struct evbuffer* data = patterned_buffer(500000);
@@ -481,34 +491,38 @@ static void flush_of_a_socket(void) {
   teardown(bev);
 }
 
-const struct conf_case conf_cases[] = {CASE(fresh_bufferevent),
-                                       CASE(options_table),
-                                       CASE(close_on_free),
-                                       CASE(no_close_without_the_option),
-                                       CASE(enable_and_disable),
-                                       CASE(bytes_arrive),
-                                       CASE(nothing_is_read_while_disabled),
-                                       CASE(bytes_leave),
-                                       CASE(nothing_leaves_while_write_is_disabled),
-                                       CASE(adding_to_output_directly_sends),
-                                       CASE(write_and_read_buffer),
-                                       CASE(write_of_nothing),
-                                       CASE(frozen_ends_of_both_buffers),
-                                       CASE(end_of_file),
-                                       CASE(end_of_file_is_not_seen_while_disabled),
-                                       CASE(end_of_file_again_when_enabled_again),
-                                       CASE(reset_by_peer),
-                                       CASE(writing_to_a_closed_peer),
-                                       CASE(large_transfer),
-                                       CASE(file_segment_through_bufferevent),
-                                       CASE(pending_output_is_lost_on_free),
-                                       CASE(public_fields),
-                                       CASE(callbacks_written_into_the_struct),
-                                       CASE(event_fields_know_the_descriptor),
-                                       CASE(old_constructor),
-                                       CASE(base_set_moves_an_idle_one),
-                                       CASE(priority_of_a_bufferevent),
-                                       CASE(descriptor_can_be_changed),
-                                       CASE(without_descriptor),
-                                       CASE(flush_of_a_socket),
-                                       CASES_END};
+const struct conf_case conf_cases[] = {
+    CASE(fresh_bufferevent),
+    CASE(options_table),
+    CASE(close_on_free),
+    CASE(no_close_without_the_option),
+    CASE(enable_and_disable),
+    CASE(bytes_arrive),
+    CASE(nothing_is_read_while_disabled),
+    CASE(bytes_leave),
+    CASE(nothing_leaves_while_write_is_disabled),
+    CASE(adding_to_output_directly_sends),
+    CASE(write_and_read_buffer),
+    CASE(write_of_nothing),
+    CASE(frozen_ends_of_both_buffers),
+    CASE(end_of_file),
+    CASE(end_of_file_is_not_seen_while_disabled),
+    CASE(end_of_file_again_when_enabled_again),
+    CASE(reset_by_peer),
+    CASE(writing_to_a_closed_peer),
+    EXCEPTION(writing_to_a_closed_peer_raises_no_signal, "better: pain 38, stock dies of SIGPIPE",
+              "bev: event callback ERROR|WRITING, enabled 0\n"
+              "run_until(base, &events, 1) = 1"),
+    CASE(large_transfer),
+    CASE(file_segment_through_bufferevent),
+    CASE(pending_output_is_lost_on_free),
+    CASE(public_fields),
+    CASE(callbacks_written_into_the_struct),
+    CASE(event_fields_know_the_descriptor),
+    CASE(old_constructor),
+    CASE(base_set_moves_an_idle_one),
+    CASE(priority_of_a_bufferevent),
+    CASE(descriptor_can_be_changed),
+    CASE(without_descriptor),
+    CASE(flush_of_a_socket),
+    CASES_END};

@@ -263,6 +263,48 @@ static void no_timeout_while_out_of_tokens(void) {
   teardown(bev);
 }
 
+static void pairs_are_limited(void) {
+  struct ev_token_bucket_cfg* cfg = per_hour(1000, 5);
+  struct bufferevent* pair[2];
+  base = event_base_new();
+  bufferevent_pair_new(base, 0, pair);
+  SEE(bufferevent_set_rate_limit(pair[0], cfg));
+  bufferevent_enable(pair[1], EV_READ);
+  bufferevent_write(pair[0], "0123456789", 10);
+  run_for(base, 20);
+  see_content("arrived", bufferevent_get_input(pair[1]));
+  bufferevent_set_rate_limit(pair[0], NULL);
+  run_for(base, 20);
+  see_content("arrived", bufferevent_get_input(pair[1]));
+  ev_token_bucket_cfg_free(cfg);
+}
+
+static void filters_are_limited(void) {
+  struct ev_token_bucket_cfg* cfg = per_hour(5, 1000);
+  struct bufferevent* filter =
+      bufferevent_filter_new(setup(), NULL, NULL, BEV_OPT_CLOSE_ON_FREE, NULL, NULL);
+  SEE(bufferevent_set_rate_limit(filter, cfg));
+  bufferevent_enable(filter, EV_READ);
+  SEE(write(sv[1], "0123456789", 10));
+  run_for(base, 20);
+  see_content("arrived", bufferevent_get_input(filter));
+  bufferevent_set_rate_limit(filter, NULL);
+  run_for(base, 20);
+  see_content("arrived", bufferevent_get_input(filter));
+  ev_token_bucket_cfg_free(cfg);
+}
+
+static void idle_group_lets_the_loop_end(void) {
+  struct ev_token_bucket_cfg* cfg = per_hour(5, 5);
+  struct bufferevent_rate_limit_group* group;
+  base = event_base_new();
+  group = bufferevent_rate_limit_group_new(base, cfg);
+  SEE(event_base_loop(base, 0));
+  bufferevent_rate_limit_group_free(group);
+  ev_token_bucket_cfg_free(cfg);
+  event_base_free(base);
+}
+
 static void file_segments_are_limited(void) {
   struct bufferevent* bev = setup();
   struct ev_token_bucket_cfg* cfg = per_hour(1000, 1000);
@@ -504,6 +546,17 @@ const struct conf_case conf_cases[] = {
     CASE(writing_stops_when_the_bucket_is_empty),
     CASE(bucket_is_refilled),
     CASE(no_timeout_while_out_of_tokens),
+    EXCEPTION(pairs_are_limited, "better: pain 18, stock ignores the limit",
+              "bufferevent_set_rate_limit(pair[0], cfg) = 0\n"
+              "arrived = \"01234\"\n"
+              "arrived = \"0123456789\""),
+    EXCEPTION(filters_are_limited, "better: pain 18, stock ignores the limit",
+              "bufferevent_set_rate_limit(filter, cfg) = 0\n"
+              "write(sv[1], \"0123456789\", 10) = 10\n"
+              "arrived = \"01234\"\n"
+              "arrived = \"0123456789\""),
+    EXCEPTION(idle_group_lets_the_loop_end, "better: pain 30, stock ticks for ever",
+              "event_base_loop(base, 0) = 1"),
     EXCEPTION(file_segments_are_limited, "Z6: stock sends the whole segment",
               "write(fd, bytes, 50000) = 50000\n"
               "evbuffer_add_file(bufferevent_get_output(bev), fd, 0, 50000) = 0\n"
