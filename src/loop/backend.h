@@ -32,6 +32,9 @@ constexpr Interest operator|(Interest a, Interest b) {
 constexpr Interest operator&(Interest a, Interest b) {
   return static_cast<Interest>(static_cast<std::uint8_t>(a) & static_cast<std::uint8_t>(b));
 }
+constexpr Interest operator~(Interest interest) {
+  return static_cast<Interest>(static_cast<std::uint8_t>(~static_cast<std::uint8_t>(interest)));
+}
 constexpr bool any(Interest interest) { return interest != Interest::none; }
 
 // Where wait() reports what it found.
@@ -55,6 +58,9 @@ class Backend : public Allocated {
   // why, and nothing changed. Throws std::bad_alloc. Removal always succeeds, unless the kernel
   // does not know the descriptor (false).
   virtual bool change(int fd, Interest before, Interest now) = 0;
+  // Stops watching a descriptor of which the loop knows nothing. False: the kernel does not find
+  // it.
+  bool forget(int fd) noexcept { return change(fd, Interest::read, Interest::none); }
   // Waits until something is ready or the time is over (empty: for ever), and reports everything
   // that is ready. Lets go of `lock` while it waits. False: errno tells why; being interrupted by a
   // signal is no error.
@@ -63,8 +69,7 @@ class Backend : public Allocated {
 
 struct BackendInfo {
   const char* name;
-  int features;  // EV_FEATURE_*
-  bool remake_after_fork;
+  int features;                        // EV_FEATURE_*
   std::unique_ptr<Backend> (*make)();  // null: not on this kernel (errno). Throws std::bad_alloc
 };
 

@@ -18,8 +18,9 @@ void enable_debug_mode() noexcept;
 // An event or a loop was made: too late for debug mode.
 void too_late_for_debug_mode() noexcept;
 
-// These are called in debug mode only. `function` names the caller in the message.
-void debug_assigned(const event& ev, const char* function);  // throws std::bad_alloc
+// These are called in debug mode only. The checks end the program; `function` names the caller in
+// the message.
+void debug_assigned(const event& ev);  // throws std::bad_alloc
 void debug_forget(const event& ev) noexcept;
 void debug_added(const event& ev) noexcept;
 void debug_removed(const event& ev) noexcept;

@@ -57,6 +57,12 @@ inline event& event_of(event_callback& callback) noexcept {
   return reinterpret_cast<event&>(callback);
 }
 
+inline bool initialized(const event& ev) noexcept { return has_flag(ev, EVLIST_INIT); }
+// In no list of its loop. (It may be running.)
+inline bool is_idle(const event& ev) noexcept {
+  return !has_flag(ev, ~(EVLIST_INIT | EVLIST_INTERNAL));
+}
+
 inline Interest interest_of(const event& ev) noexcept {
   return static_cast<Interest>(ev.ev_events & (io_conditions | EV_ET));
 }
@@ -75,6 +81,5 @@ bool set_loop(event& ev, Loop& loop) noexcept;
 // Those of the conditions `what` that are pending or active. `when`, if not null, receives the
 // point in time (of the system's clock) at which a pending timeout passes, if `what` asks for it.
 short pending(const event& ev, short what, timeval* when) noexcept;
-bool initialized(const event& ev) noexcept;
 
 }  // namespace ev

@@ -16,16 +16,6 @@ namespace {
 // How many fired events may wait for settle(); further ones are told to the kernel at once.
 constexpr std::size_t most_unsettled = 512;
 
-// The removal of an interest cannot be refused in earnest: the kernel may only have forgotten the
-// descriptor already.
-void remove_from(Backend& backend, int fd, Interest known) noexcept {
-  try {
-    backend.change(fd, known, Interest::none);
-  } catch (const std::bad_alloc&) {
-    log_warn("no memory to stop watching descriptor %d", fd);
-  }
-}
-
 bool change_or_warn(Backend& backend, int fd, Interest known, Interest wanted) noexcept {
   try {
     if (backend.change(fd, known, wanted)) return true;
@@ -122,7 +112,8 @@ void FdMap::settle(int fd, Backend& backend) noexcept {
   if (any(slot.wanted)) {
     change_or_warn(backend, fd, slot.known, slot.wanted);
   } else {
-    remove_from(backend, fd, slot.known);
+    backend.change(fd, slot.known,
+                   Interest::none);  // refused if the descriptor is closed: gone as well
   }
   slot.known = slot.wanted;
 }

@@ -10,6 +10,7 @@
 #include <event2/event_struct.h>
 #include <stdio.h>
 
+#include <atomic>
 #include <memory>
 #include <optional>
 
@@ -84,13 +85,15 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
   void look_again() noexcept;             // event_base_loopcontinue()
   bool got_exit() noexcept;
   bool got_break() noexcept;
-  bool runs_in_this_thread() noexcept;    // true also when threads are not enabled
-  const event* running() const noexcept;  // whose callback runs; null in a Deferred
+  bool runs_elsewhere() const noexcept;  // another thread is in run() now
+  bool runs_in_this_thread() const noexcept { return !runs_elsewhere(); }
+  // Whose callback runs; null in a Deferred.
+  event* running() const noexcept { return running_.load(std::memory_order_relaxed); }
   // Something that is no event keeps the loop running.
   void hold() noexcept;
   void let_go() noexcept;
   // Lets other threads and signal handlers end the wait. False: errno tells why.
-  bool make_notifiable() noexcept;
+  bool make_notifiable();
   // In a forked child: new kernel objects. False when an event could not be registered again.
   bool reinit();
 
@@ -148,11 +151,15 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
   // events.cc; the lock is held
   bool watch(event& ev);
   void unwatch(event& ev) noexcept;
+  void unwatch_fired(event& ev) noexcept;
   void start_timer(event& ev, ev::Deadline deadline) noexcept;
   void stop_timer(event& ev) noexcept;
   ev::Deadline deadline_after(const timeval& delay) noexcept;
   void withdraw(event& ev) noexcept;
   bool remove_and_wait(event& ev, Wait wait) noexcept;
+  void wait_for_callback(const event& ev) noexcept;
+  void nobody_heard(int fd) noexcept;
+  void unlist_writer(event_callback& callback) noexcept;
   void activate_locked(event& ev, short what, short calls) noexcept;
   void activate_callback(event_callback& callback) noexcept;
   void deactivate(event_callback& callback) noexcept;
@@ -162,30 +169,34 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
 
   // loop.cc; the lock is held
   int turns(int flags) noexcept;
-  bool may_skip_wait() noexcept;
   bool wait(int flags) noexcept;
   std::optional<ev::Duration> wait_time(int flags) noexcept;
   void expire_timers() noexcept;
   bool has_work() const noexcept;
   bool rebuild();
-  bool open_wakeup();
 
   // callbacks.cc; the lock is held
   int run_active() noexcept;
   int run_list(int priority, const ev::DispatchLimits& limits) noexcept;
   void run_callback(event_callback& callback) noexcept;
-  void take_for_running(event_callback& callback) noexcept;
   void run_event(event& ev) noexcept;
+  void drop_fired(event& ev) noexcept;
+  void call(const event& ev) noexcept;
+  void restart_timer(event& ev) noexcept;
   void run_signal(event& ev) noexcept;
-  void run_persistent(event& ev) noexcept;
   void run_finalizer(event& ev, bool free_after) noexcept;
-  void flush_writers() noexcept;
+  void set_running(event* ev) noexcept { running_.store(ev, std::memory_order_relaxed); }
   void finish_running() noexcept;
-  // Deletes what is active, for close(). False: nothing was left.
-  bool close_one(bool run_finalizers) noexcept;
+  void flush_writers() noexcept;
+
+  // close.cc
+  void enter_alive() noexcept;
+  void leave_alive() noexcept;
+  void close_callback(event_callback& callback, bool run_finalizers) noexcept;
 
   template <class Visit>
   bool visit_events(Visit visit) const;
+  void note_pending(const event& ev) const noexcept;
 
   ev::Lock lock_;
   ev::Condition callback_done_;
@@ -198,9 +209,9 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
   ev::CallbackList writers_;
   int writer_count_ = 0;
   ev::FdMap fds_;
+  ev::Wakeup wakeup_;
   std::unique_ptr<ev::SignalMap> signals_;  // made for the first signal event
   ev::OnceList onces_;
-  ev::Wakeup wakeup_;
   ev::Watchers prepare_;
   ev::Watchers check_;
   ev::CommonTimeouts common_timeouts_;
@@ -209,17 +220,17 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
   Count added_count_;
   Count held_count_;
 
-  event_callback* running_ = nullptr;
+  std::atomic<event*> running_ = nullptr;  // whose callback runs
   int running_priority_ = -1;
-  unsigned long owner_ = 0;  // the thread that runs the loop
-  bool is_running_ = false;
+  std::atomic<unsigned long> owner_ = 0;  // the thread that runs the loop
+  std::atomic<bool> is_running_ = false;
+  bool is_waiting_ = false;  // in the backend: a change must ring
   bool exit_ = false;
   bool break_ = false;
   bool continue_ = false;
-  bool wait_due_ = false;     // the next turn must not skip the wait
   bool rebuild_due_ = false;  // the backend holds what it cannot forget
-  int turns_without_wait_ = 0;
   int deferred_this_turn_ = 0;
+  short signal_calls_ = 0;   // how often the running signal event is still to be called
   int threads_waiting_ = 0;  // for the running callback
   unsigned callbacks_waited_for_ = 0;
 

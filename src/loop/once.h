@@ -2,6 +2,7 @@
 // Protected by its lock.
 #pragma once
 
+#include <event2/event.h>
 #include <event2/event_struct.h>
 
 #include "sys/memory.h"
@@ -16,6 +17,10 @@ struct Once : Allocated {
   Once* next = nullptr;
   Once** link = nullptr;
 };
+
+// The event's callback; its argument is the Once. Calls the program's function, then frees the
+// Once.
+void run_once(int fd, short what, void* once);
 
 class OnceList {
  public:

@@ -98,6 +98,12 @@ void SignalPort::deliver(int signal) noexcept {
   Wakeup::ring_from_signal(wakeup_fd_.load(std::memory_order_relaxed));
 }
 
+void SignalPort::start_anew(int wakeup_fd) noexcept {
+  set_wakeup(wakeup_fd);
+  any_.store(false);
+  for (auto& count : deliveries_) count.store(0);
+}
+
 bool SignalPort::watch(int signal) noexcept {
   std::lock_guard guard(table.mutex);
   return table.watch(*this, signal);

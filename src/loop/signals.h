@@ -29,6 +29,8 @@ class SignalPort {
   SignalPort& operator=(const SignalPort&) = delete;
 
   void set_wakeup(int fd) noexcept { wakeup_fd_.store(fd, std::memory_order_relaxed); }
+  // In a forked child: what was delivered so far was meant for the parent.
+  void start_anew(int wakeup_fd) noexcept;
   // False: errno tells why. Safe from every thread, for different ports.
   bool watch(int signal) noexcept;
   void unwatch(int signal) noexcept;

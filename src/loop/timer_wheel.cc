@@ -66,6 +66,14 @@ event* sorted(event* list) noexcept {
 
 }  // namespace
 
+std::chrono::microseconds to_microseconds(const timeval& duration) noexcept {
+  constexpr std::int64_t most = 1'000'000'000'000;
+  const std::int64_t seconds = std::clamp<std::int64_t>(duration.tv_sec, -most, most);
+  const std::int64_t rest =
+      std::clamp<std::int64_t>(duration.tv_usec, -most * 1'000'000, most * 1'000'000);
+  return std::chrono::microseconds(seconds * 1'000'000 + rest);
+}
+
 TimerWheel::TimerWheel(Deadline now) noexcept : current_(tick_of(now)) {}
 
 TimerWheel::Tick TimerWheel::tick_of(Deadline deadline) noexcept {

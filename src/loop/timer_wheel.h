@@ -33,6 +33,9 @@ inline Deadline deadline_of(const event& ev) noexcept {
       std::chrono::microseconds(ev.ev_timeout.tv_sec * 1'000'000 + ev.ev_timeout.tv_usec));
 }
 
+// Saturates: an absurd duration is cut to about 30000 years.
+std::chrono::microseconds to_microseconds(const timeval& duration) noexcept;
+
 class TimerWheel {
  public:
   explicit TimerWheel(Deadline now) noexcept;

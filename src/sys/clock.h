@@ -23,4 +23,9 @@ inline TimePoint monotonic_now() noexcept {
 Duration to_duration(const timeval& time) noexcept;
 timeval to_timeval(Duration duration) noexcept;  // truncates to microseconds
 
+// For the kernel's relative timeouts. Not negative.
+inline timespec to_timespec(Duration duration) noexcept {
+  return {duration.count() / 1'000'000'000, duration.count() % 1'000'000'000};
+}
+
 }  // namespace ev

@@ -6,11 +6,13 @@
 #include <cstring>
 
 namespace ev {
+
+ev_uint32_t detail::debug_mask = 0;
+
 namespace {
 
 event_log_cb log_callback = nullptr;
 event_fatal_cb fatal_callback = nullptr;
-ev_uint32_t debug_mask = 0;
 
 // What event_set_fatal_callback() documents for "the program broke a rule".
 constexpr int abort_code = static_cast<int>(0xdeaddead);
@@ -59,8 +61,7 @@ void emit_formatted(int severity, const char* suffix, const char* format, va_lis
 
 void set_log_callback(event_log_cb callback) noexcept { log_callback = callback; }
 void set_fatal_callback(event_fatal_cb callback) noexcept { fatal_callback = callback; }
-void set_debug_logging(ev_uint32_t which) noexcept { debug_mask = which; }
-bool debug_logging() noexcept { return debug_mask != 0; }
+void set_debug_logging(ev_uint32_t which) noexcept { detail::debug_mask = which; }
 
 void log_debug(const char* format, ...) noexcept {
   if (!debug_logging()) return;

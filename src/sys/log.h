@@ -9,7 +9,10 @@ namespace ev {
 void set_log_callback(event_log_cb callback) noexcept;      // null: standard error
 void set_fatal_callback(event_fatal_cb callback) noexcept;  // null: exit or abort
 void set_debug_logging(ev_uint32_t which) noexcept;
-bool debug_logging() noexcept;
+namespace detail {
+extern ev_uint32_t debug_mask;
+}
+inline bool debug_logging() noexcept { return __builtin_expect(detail::debug_mask != 0, false); }
 
 __attribute__((format(printf, 1, 2))) void log_debug(const char* format, ...) noexcept;
 __attribute__((format(printf, 1, 2))) void log_message(const char* format, ...) noexcept;

@@ -1,0 +1,62 @@
+#include "loop/event.h"
+
+#include <mutex>
+
+#include "loop/loop.h"
+
+namespace ev {
+
+bool assign(event& ev, Loop* loop, int fd, short what, event_callback_fn callback,
+            void* arg) noexcept {
+  if ((what & EV_SIGNAL) != 0 && (what & io_conditions) != 0) return false;
+  Closure closure = (what & EV_PERSIST) != 0 ? Closure::persist : Closure::event;
+  if ((what & EV_SIGNAL) != 0) closure = Closure::signal;
+
+  event_callback& head = ev.ev_evcallback;
+  head.evcb_flags = EVLIST_INIT;
+  head.evcb_pri = loop != nullptr ? static_cast<std::uint8_t>(loop->priorities() / 2) : 0;
+  set_closure(head, closure);
+  head.evcb_cb_union.evcb_callback = callback;
+  head.evcb_arg = arg;
+  ev.ev_base = loop;
+  ev.ev_fd = fd;
+  ev.ev_events = what;
+  ev.ev_res = 0;
+  ev.ev_timeout = {};
+  ev.ev_ = {};
+  return true;
+}
+
+void make_internal(event& ev) noexcept { set_flag(ev, EVLIST_INTERNAL); }
+
+bool set_priority(event& ev, int priority) noexcept {
+  if (has_flag(ev, EVLIST_ACTIVE | EVLIST_ACTIVE_LATER)) return false;
+  const int count = ev.ev_base != nullptr ? ev.ev_base->priorities() : EVENT_MAX_PRIORITIES - 1;
+  if (priority < 0 || priority >= count) return false;
+  ev.ev_evcallback.evcb_pri = static_cast<std::uint8_t>(priority);
+  return true;
+}
+
+bool set_loop(event& ev, Loop& loop) noexcept {
+  clear_flag(ev, fd_unsettled);  // the old loop remembers by itself what it has to tell the kernel
+  if (!is_idle(ev) || !initialized(ev)) return false;
+  ev.ev_base = &loop;
+  ev.ev_evcallback.evcb_pri = static_cast<std::uint8_t>(loop.priorities() / 2);
+  return true;
+}
+
+short pending(const event& ev, short what, timeval* when) noexcept {
+  std::lock_guard guard(ev.ev_base->lock());
+  int found = 0;
+  if (has_flag(ev, EVLIST_INSERTED)) found |= ev.ev_events & (io_conditions | EV_SIGNAL);
+  if (has_flag(ev, EVLIST_ACTIVE | EVLIST_ACTIVE_LATER)) found |= ev.ev_res;
+  if (has_flag(ev, EVLIST_TIMEOUT)) {
+    found |= EV_TIMEOUT;
+    if (when != nullptr && (what & EV_TIMEOUT) != 0) {
+      *when = ev.ev_base->wall_time_of(deadline_of(ev));
+    }
+  }
+  return static_cast<short>(found & what & (io_conditions | EV_TIMEOUT | EV_SIGNAL));
+}
+
+}  // namespace ev
