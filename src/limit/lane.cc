@@ -1,0 +1,429 @@
+#include "limit/lane.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace ev {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A round over everybody who competes aims at this length: short enough that shares are even within
+// a second, long against the time between two services, so that whoever was served is back before
+// its next turn.
+constexpr Duration round_length = 40ms;
+constexpr Duration longest_pace = 50ms;
+// With so many members that a round of full packets takes longer, quanta shrink only when it would
+// take longer than this.
+constexpr Duration longest_round = 200ms;
+constexpr std::uint64_t packet = 1460;
+// Credit is kept over an absence of this length: a stream that was served is away for a turn of its
+// loop.
+constexpr Duration credit_life = 100ms;
+// A grant is not left with somebody who does not come for it, or not for the rest of it.
+constexpr Duration grant_life = 100ms;
+// Lanes that become due one shortly after the other are served together.
+constexpr Duration service_spacing = 1ms;
+constexpr std::uint64_t largest_unit = std::uint64_t{1} << 30;
+
+}  // namespace
+
+Lane::Lane(const Limit& limit, TimePoint now) : Turn(Kind::lane), bucket_(limit, now) { derive(); }
+
+void Lane::derive() {
+  const Rate& rate = bucket_.limit().rate;
+  round_bytes_ = rate.over(std::clamp(rate.tick / 2, round_length, longest_pace));
+  horizon_bytes_ = rate.over(longest_round);
+}
+
+Lane& Lane::root() {
+  Lane* lane = this;
+  while (lane->lane_ != nullptr) lane = lane->lane_;
+  return *lane;
+}
+
+void Lane::adopt(Turn& turn, std::uint32_t weight) {
+  turn.lane_ = this;
+  turn.weight_ = weight;
+  turn.credit_ = 0;
+  turn.left_at_ = TimePoint::min();
+  turn.seen_in_epoch_ = 0;
+  all_weight_ += weight;
+}
+
+void Lane::dismiss(Turn& turn) {
+  all_weight_ -= turn.weight_;
+  turn.lane_ = nullptr;
+}
+
+void Lane::reweigh(Turn& turn, std::uint32_t weight) {
+  all_weight_ += weight - std::uint64_t{turn.weight_};
+  if (turn.ring_ == &turns_) waiting_weight_ += weight - std::uint64_t{turn.weight_};
+  turn.weight_ = weight;
+}
+
+std::uint64_t Lane::claim(Seat& seat, std::uint64_t wanted, TimePoint now) {
+  for (Turn* turn = &seat; turn->lane_ != nullptr; turn = turn->lane_) {
+    turn->lane_->contenders_.note(*turn, now);
+  }
+  if (seat.state_ == Seat::State::moving) settle(seat, 0, 0, now);
+  if (seat.state_ == Seat::State::waiting) return 0;
+  if (seat.state_ == Seat::State::granted) return use_grant(seat, wanted);
+  if (const std::uint64_t offer = offer_at_once(seat, wanted, now); offer != 0) {
+    for (Lane* lane = this; lane != nullptr; lane = lane->lane_) lane->bucket_.reserve(offer, now);
+    seat.held_ = seat.given_ = offer;
+    seat.state_ = Seat::State::moving;
+    return offer;
+  }
+  wait(seat, now);
+  return seat.state_ == Seat::State::granted ? use_grant(seat, wanted) : 0;
+}
+
+// Tokens for a newcomer. Where somebody waits already, it has to queue behind.
+std::uint64_t Lane::offer_at_once(Seat& seat, std::uint64_t wanted, TimePoint now) {
+  std::uint64_t offer = wanted;
+  for (Turn* turn = &seat; turn->lane_ != nullptr; turn = turn->lane_) {
+    Lane& lane = *turn->lane_;
+    if (!lane.empty() || lane.throttled()) return 0;
+    const std::int64_t have = std::max<std::int64_t>(lane.bucket_.available(now), 0);
+    const Wide competing = lane.contenders_.weight(lane.all_weight_, lane.waiting_weight_);
+    const Wide even = static_cast<Wide>(have) * turn->weight_ / competing;
+    offer = std::min(offer, std::max(lane.quantum(*turn), static_cast<std::uint64_t>(even)));
+    offer = lane.bucket_.offer(now, offer, lane.bucket_.worth_taking(now));
+    if (offer == 0) return 0;
+  }
+  return offer;
+}
+
+void Lane::wait(Seat& seat, TimePoint now) {
+  seat.state_ = Seat::State::waiting;
+  for (Lane* lane = this; lane != nullptr; lane = lane->lane_) ++lane->stats_.waits;
+  insert(seat, now);
+  activate(now);
+  // Finds out which lane lacks tokens and from when on it will not; or that it was this seat's turn
+  // anyway.
+  root().dispatch(now);
+}
+
+std::uint64_t Lane::use_grant(Seat& seat, std::uint64_t wanted) {
+  if (seat.queued()) seat.ring_->remove(seat);
+  seat.state_ = Seat::State::moving;
+  seat.given_ = std::min(seat.held_, wanted);
+  return seat.given_;
+}
+
+void Lane::settle(Seat& seat, std::uint64_t used, std::uint64_t payload, TimePoint now) {
+  const bool moving = seat.state_ == Seat::State::moving;
+  const std::uint64_t reserved = moving ? std::min(used, seat.held_) : 0;
+  for (Lane* lane = this; lane != nullptr; lane = lane->lane_) {
+    lane->bucket_.settle(reserved, used, now);
+    lane->total_ += payload;
+    lane->stats_.bytes += payload;
+  }
+  if (!moving) return;
+  seat.held_ -= reserved;
+  if (used < seat.given_) {
+    seat.credit_ = 0;  // it had less to move than it could have: it is not in need
+    give_back(seat, now);
+  }
+  seat.given_ = 0;
+  seat.state_ = seat.held_ != 0 ? Seat::State::granted : Seat::State::idle;
+  if (seat.held_ != 0) root().holders_.push_back(seat);
+}
+
+void Lane::give_back(Seat& seat, TimePoint now) {
+  const std::uint64_t tokens = std::exchange(seat.held_, 0);
+  if (tokens == 0) return;
+  for (Lane* lane = this; lane != nullptr; lane = lane->lane_) {
+    lane->bucket_.settle(tokens, 0, now);
+    if (lane->queued()) lane->credit_ += static_cast<std::int64_t>(tokens);
+    lane->retime(now);
+  }
+}
+
+void Lane::cancel(Seat& seat, TimePoint now) {
+  switch (seat.state_) {
+    case Seat::State::idle:
+      break;
+    case Seat::State::waiting:
+      remove(seat, now);
+      break;
+    case Seat::State::granted:
+    case Seat::State::moving:
+      if (seat.queued()) seat.ring_->remove(seat);
+      give_back(seat, now);
+      break;
+  }
+  seat.given_ = 0;
+  seat.credit_ = 0;
+  seat.state_ = Seat::State::idle;
+}
+
+std::uint64_t Lane::share(const Seat& seat, TimePoint now) {
+  if (seat.state_ == Seat::State::waiting) return 0;
+  if (seat.held_ != 0) return seat.held_;
+  std::uint64_t least = max_tokens;
+  for (const Turn* turn = &seat; turn->lane_ != nullptr; turn = turn->lane_) {
+    Lane& lane = *turn->lane_;
+    const std::int64_t have = lane.reported(now);
+    if (have <= 0) return 0;
+    const Wide even = static_cast<Wide>(have) * turn->weight_ / lane.all_weight_;
+    const std::uint64_t part = std::max(static_cast<std::uint64_t>(even), lane.min_share_);
+    least = std::min({least, part, static_cast<std::uint64_t>(have)});
+  }
+  return least;
+}
+
+std::uint64_t Lane::quantum(const Turn& turn) const {
+  const std::uint64_t competing = contenders_.weight(all_weight_, waiting_weight_);
+  const std::uint64_t unit =
+      std::max({round_bytes_ / competing, std::min(packet, horizon_bytes_ / competing), min_share_,
+                std::uint64_t{1}});
+  return std::min(unit, largest_unit) * turn.weight_;
+}
+
+// The most that a turn gets in one grant. A child lane may overdraw its credit by one grant; as
+// that is never more than its quantum, one round makes up for it.
+std::uint64_t Lane::portion(Turn& turn, TimePoint now) {
+  const std::uint64_t most = std::max(bucket_.portion(), min_share_);
+  if (turn.kind_ == Kind::seat) return most;
+  auto& child = static_cast<Lane&>(turn);
+  std::uint64_t due = quantum(turn);
+  if (child.assured_now(now)) {
+    const std::int64_t credit = std::max<std::int64_t>(child.credit_, 0);
+    due = std::max(due, static_cast<std::uint64_t>(child.assured_->level.tokens() + credit));
+  }
+  return std::min(most, due);
+}
+
+bool Lane::assured_now(TimePoint now) {
+  if (!assured_) return false;
+  assured_->level.flow(assured_->rate, assured_->capacity, now);
+  return assured_->level.tokens() > 0;
+}
+
+void Lane::insert(Turn& turn, TimePoint now) {
+  const bool gone_long = turn.left_at_ == TimePoint::min() || now - turn.left_at_ > credit_life;
+  if (gone_long) {
+    turn.credit_ = 0;
+    if (turn.kind_ == Kind::lane) static_cast<Lane&>(turn).shared_seen_ = shared_;
+  }
+  waiting_weight_ += turn.weight_;
+  if (turn.credit_ > 0) {
+    turns_.push_front(turn);
+  } else {
+    turns_.push_back(turn);
+  }
+  if (turn.kind_ == Kind::lane) enter_assured(static_cast<Lane&>(turn), now);
+}
+
+void Lane::remove(Turn& turn, TimePoint now) {
+  turn.ring_->remove(turn);
+  waiting_weight_ -= turn.weight_;
+  turn.left_at_ = now;
+  if (turn.kind_ == Kind::lane) leave_assured(static_cast<Lane&>(turn));
+  if (!empty()) return;
+  if (throttled()) {
+    end_throttle(now);
+  } else if (lane_ != nullptr && queued()) {
+    lane_->remove(*this, now);
+  }
+}
+
+// Now, or as soon as some of its assured rate has come together.
+void Lane::enter_assured(Lane& child, TimePoint now) {
+  if (!child.assured_) return;
+  if (child.assured_now(now)) return assured_turns_.push_back(child.assured_turn_);
+  const std::uint64_t some = std::max<std::uint64_t>(child.assured_->capacity / 16, 1);
+  const TimePoint due = child.assured_->level.when_flowing(some, child.assured_->rate);
+  root().promotions_.add(child.promotion_hook_, due);
+}
+
+void Lane::leave_assured(Lane& child) {
+  if (child.assured_turn_.queued()) assured_turns_.remove(child.assured_turn_);
+  root().promotions_.remove(child.promotion_hook_);
+}
+
+// Whose turn it is. A turn begins with a quantum; an overdraft from before the quanta became
+// smaller is forgiven.
+Turn& Lane::head() {
+  if (Turn* first = assured_turns_.first()) return static_cast<AssuredTurn*>(first)->owner;
+  Turn& turn = *turns_.first();
+  if (turn.credit_ <= 0) {
+    turn.credit_ += static_cast<std::int64_t>(quantum(turn));
+    turn.credit_ = std::max<std::int64_t>(turn.credit_, 1);
+    if (turn.kind_ == Kind::lane) static_cast<Lane&>(turn).shared_seen_ = shared_;
+  }
+  return turn;
+}
+
+// Lets this lane take turns above, and those above it in theirs, up to one that is out of tokens.
+void Lane::activate(TimePoint now) {
+  for (Lane* lane = this; lane->lane_ != nullptr; lane = lane->lane_) {
+    if (lane->throttled() || lane->queued() || lane->empty()) return;
+    lane->lane_->insert(*lane, now);
+  }
+}
+
+void Lane::throttle(std::uint64_t lacking, TimePoint now) {
+  bucket_.begin_wait(now);
+  throttled_since_ = now;
+  const std::uint64_t target = std::max(lacking, bucket_.worth_waking());
+  root().throttled_lanes_.add(throttle_hook_, bucket_.wake_time(now, target));
+  if (lane_ != nullptr && queued()) lane_->remove(*this, now);
+}
+
+void Lane::end_throttle(TimePoint now) {
+  root().throttled_lanes_.remove(throttle_hook_);
+  bucket_.end_wait(now);
+  stats_.throttled += std::max(now - throttled_since_, Duration::zero());
+}
+
+void Lane::retime(TimePoint now) {
+  if (!throttled()) return;
+  root().throttled_lanes_.add(throttle_hook_, bucket_.wake_time(now, bucket_.worth_waking()));
+}
+
+void Lane::wake_due(TimePoint now) {
+  while (WakeHook* hook = throttled_lanes_.first()) {
+    if (hook->due > now) return;
+    Lane& lane = hook->lane;
+    lane.end_throttle(now);
+    lane.activate(now);
+  }
+}
+
+void Lane::promote_due(TimePoint now) {
+  while (WakeHook* hook = promotions_.first()) {
+    if (hook->due > now) return;
+    promotions_.remove(*hook);
+    hook->lane.lane_->enter_assured(hook->lane, now);
+  }
+}
+
+// A stream that has nothing to move after all does not sit on its grant. Its turn is not over.
+void Lane::reclaim_due(TimePoint now) {
+  while (Turn* turn = holders_.first()) {
+    auto& seat = static_cast<Seat&>(*turn);
+    if (now - seat.granted_at_ < grant_life) return;
+    holders_.remove(seat);
+    seat.state_ = Seat::State::idle;
+    seat.lane_->give_back(seat, now);
+  }
+}
+
+void Lane::serve(TimePoint now) {
+  served_at_ = now;
+  wake_due(now);
+  dispatch(now);
+}
+
+void Lane::dispatch(TimePoint now) {
+  reclaim_due(now);
+  promote_due(now);
+  while (!throttled() && !empty()) grant_next(now);
+}
+
+// Gives the next seat what is due to it, or takes the lane that lacks the tokens out of the round.
+void Lane::grant_next(TimePoint now) {
+  Turn* turn = &head();
+  while (turn->kind_ == Kind::lane) turn = &static_cast<Lane*>(turn)->head();
+  auto& seat = static_cast<Seat&>(*turn);
+
+  auto grant = static_cast<std::uint64_t>(seat.credit_);
+  for (; turn->lane_ != nullptr; turn = turn->lane_) {
+    grant = std::min(grant, turn->lane_->portion(*turn, now));
+  }
+  for (Lane* lane = seat.lane_; lane != nullptr; lane = lane->lane_) {
+    const std::uint64_t offer = lane->bucket_.offer(now, grant, grant);
+    if (offer == 0) return lane->throttle(grant, now);
+    grant = offer;
+  }
+  charge(seat, grant, now);
+  seat.state_ = Seat::State::granted;
+  woken_.push_back(seat);
+}
+
+void Lane::charge(Seat& seat, std::uint64_t tokens, TimePoint now) {
+  seat.held_ = tokens;
+  seat.granted_at_ = now;
+  seat.credit_ -= static_cast<std::int64_t>(tokens);
+  for (Lane* lane = seat.lane_; lane != nullptr; lane = lane->lane_) {
+    lane->bucket_.reserve(tokens, now);
+    if (lane->lane_ != nullptr) lane->lane_->charge_turn(*lane, tokens, now);
+  }
+  // Last: with its only turn gone a lane leaves the rings above.
+  seat.lane_->remove(seat, now);
+}
+
+// What a child gets of its assured rate does not count against its part of the rest. As being
+// served costs it its place in the ring, it is credited with that part instead of having to wait
+// for its turn, and takes it in the same grant.
+void Lane::charge_turn(Lane& child, std::uint64_t tokens, TimePoint now) {
+  if (!child.assured_turn_.queued()) {
+    shared_ += tokens;
+    child.credit_ -= static_cast<std::int64_t>(tokens);
+    if (child.credit_ <= 0) turns_.rotate();
+    return;
+  }
+  const std::uint64_t competing = contenders_.weight(all_weight_, waiting_weight_);
+  const Wide part = Wide{shared_ - child.shared_seen_} * child.weight_ / competing;
+  const auto most = static_cast<std::int64_t>(quantum(child));
+  child.credit_ += static_cast<std::int64_t>(std::min(part, Wide{max_tokens / 2}));
+  child.shared_seen_ = shared_;
+  const auto assured = std::min(static_cast<std::int64_t>(tokens), child.assured_->level.tokens());
+  child.credit_ = std::min(child.credit_, most) - (static_cast<std::int64_t>(tokens) - assured);
+
+  child.assured_->level.add(-assured);
+  assured_turns_.rotate();
+  if (child.assured_->level.tokens() > 0) return;
+  leave_assured(child);
+  enter_assured(child, now);
+}
+
+std::optional<TimePoint> Lane::next_service() const {
+  if (!woken_.empty()) return TimePoint::min();
+  const WakeHook* hook = throttled() ? &throttle_hook_ : throttled_lanes_.first();
+  if (hook == nullptr || hook->due == TimePoint::max()) return std::nullopt;
+  if (served_at_ == TimePoint::min()) return hook->due;
+  return std::max(hook->due, served_at_ + service_spacing);
+}
+
+Seat* Lane::take_woken() {
+  Turn* turn = woken_.first();
+  if (turn == nullptr) return nullptr;
+  woken_.remove(*turn);
+  holders_.push_back(*turn);
+  return static_cast<Seat*>(turn);
+}
+
+void Lane::reconfigure(const Limit& limit, TimePoint now) {
+  bucket_.reconfigure(limit, now);
+  derive();
+  retime(now);
+}
+
+void Lane::adjust(std::int64_t tokens, TimePoint now) {
+  bucket_.available(now);
+  bucket_.adjust(tokens);
+  retime(now);
+}
+
+void Lane::set_assured(const std::optional<Rate>& rate, TimePoint now) {
+  const bool was_queued = lane_ != nullptr && queued();
+  if (was_queued) lane_->remove(*this, now);
+  assured_.reset();
+  if (rate) {
+    const std::uint64_t capacity = std::max<std::uint64_t>(rate->over(credit_life), 1);
+    assured_.emplace(Assured{*rate, capacity, TokenLevel(capacity, now)});
+  }
+  if (was_queued) activate(now);
+}
+
+LimitStats Lane::stats(TimePoint now) const {
+  LimitStats result = stats_;
+  if (throttled()) result.throttled += std::max(now - throttled_since_, Duration::zero());
+  return result;
+}
+
+}  // namespace ev

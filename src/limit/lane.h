@@ -1,0 +1,141 @@
+// One direction of a group: its bucket, and the turns of those who wait for its tokens. Lanes form
+// a tree as their groups do, and tokens are taken from a lane and from every lane above it, so none
+// of them is ever exceeded.
+//
+//                root lane           throttled lanes: those of the tree that ran out, by the time
+//                they are due
+//                    |               woken: seats with a grant that were not told yet
+//                    |               holders: seats with a grant that they were told of
+//      ring: L1 -> L2 -> L3 -> S4
+//             |     |                L: lane of a child group   S: seat of a stream
+//            S5    S6 -> S7          A throttled lane is in no ring until it is due.
+//
+// Tokens go round by deficit round robin (see turn.h). Child groups that are below their assured
+// rate are in a second ring as well, which goes first. Only who waits takes part, and serving costs
+// time per grant, not per member.
+//
+// Guarded by the lock of the tree.
+#pragma once
+
+#include <optional>
+
+#include "limit/contenders.h"
+#include "limit/seat.h"
+#include "limit/stats.h"
+#include "limit/token_bucket.h"
+#include "limit/turn.h"
+#include "limit/wake_queue.h"
+
+namespace ev {
+
+class Lane final : public Turn {
+ public:
+  Lane(const Limit& limit, TimePoint now);
+
+  // Membership. Whoever leaves must have nothing waiting, granted or moving.
+  void adopt(Turn& turn, std::uint32_t weight);
+  void dismiss(Turn& turn);
+  void reweigh(Turn& turn, std::uint32_t weight);
+
+  // Of a seat of this lane. claim() answers how many of `wanted` (at least 1) tokens may be used up
+  // now and expects settle() with what was used; 0: the seat has to wait, and its stream is told
+  // when it has a grant.
+  std::uint64_t claim(Seat& seat, std::uint64_t wanted, TimePoint now);
+  void settle(Seat& seat, std::uint64_t used, std::uint64_t payload, TimePoint now);
+  void cancel(Seat& seat, TimePoint now);
+  // What the getters say a seat could move now: in whole ticks, never more than the lane has.
+  std::uint64_t share(const Seat& seat, TimePoint now);
+
+  // Of a root: hands out what can be had right away; needed after settings have changed.
+  void dispatch(TimePoint now);
+  // Of a root: hands out what is due, says when to be called again (empty: nobody waits), and lists
+  // the seats that got a grant and are to be told.
+  void serve(TimePoint now);
+  std::optional<TimePoint> next_service() const;
+  Seat* take_woken();
+
+  void reconfigure(const Limit& limit, TimePoint now);
+  void set_min_share(std::uint64_t bytes) { min_share_ = bytes; }
+  // Below this rate the lane goes before its siblings; what exceeds it, up to the lane's own rate,
+  // is borrowed from what they leave. Empty: everything is borrowed.
+  void set_assured(const std::optional<Rate>& rate, TimePoint now);
+  void adjust(std::int64_t tokens, TimePoint now);
+  std::int64_t reported(TimePoint now) { return bucket_.reported(now); }
+
+  std::uint64_t total() const { return total_; }
+  void reset_total() { total_ = 0; }
+  LimitStats stats(TimePoint now) const;
+
+ private:
+  struct Assured {
+    Rate rate;
+    std::uint64_t capacity;
+    TokenLevel level;
+  };
+  // A lane's place in the assured ring above, besides the one it has by itself.
+  struct AssuredTurn final : Turn {
+    explicit AssuredTurn(Lane& lane) : Turn(Kind::lane), owner(lane) {}
+    Lane& owner;
+  };
+
+  void derive();
+  Lane& root();
+  bool empty() const { return turns_.empty(); }
+  bool throttled() const { return throttle_hook_.queued; }
+
+  std::uint64_t quantum(const Turn& turn) const;
+  std::uint64_t portion(Turn& turn, TimePoint now);
+  bool assured_now(TimePoint now);
+
+  std::uint64_t offer_at_once(Seat& seat, std::uint64_t wanted, TimePoint now);
+  void wait(Seat& seat, TimePoint now);
+  std::uint64_t use_grant(Seat& seat, std::uint64_t wanted);
+  void give_back(Seat& seat, TimePoint now);
+
+  Turn& head();
+  void insert(Turn& turn, TimePoint now);
+  void remove(Turn& turn, TimePoint now);
+  void activate(TimePoint now);
+  void throttle(std::uint64_t lacking, TimePoint now);
+  void end_throttle(TimePoint now);
+  void retime(TimePoint now);
+  void wake_due(TimePoint now);
+  void promote_due(TimePoint now);
+  void reclaim_due(TimePoint now);
+  void grant_next(TimePoint now);
+  void charge(Seat& seat, std::uint64_t tokens, TimePoint now);
+  void charge_turn(Lane& child, std::uint64_t tokens, TimePoint now);
+  void enter_assured(Lane& child, TimePoint now);
+  void leave_assured(Lane& child);
+
+  TokenBucket bucket_;
+  std::optional<Assured> assured_;
+  std::uint64_t min_share_ = 0;
+  std::uint64_t round_bytes_ = 0;    // what one round should take, see derive()
+  std::uint64_t horizon_bytes_ = 0;  // what the longest round should take
+
+  Ring turns_;
+  Ring assured_turns_;
+  AssuredTurn assured_turn_{*this};
+  std::uint64_t shared_ = 0;  // tokens handed out in turns, those of assured rates not counted
+  std::uint64_t shared_seen_ =
+      0;  // of the lane above: up to where our part of them has been credited
+  std::uint64_t all_weight_ = 0;
+  std::uint64_t waiting_weight_ = 0;
+  Contenders contenders_;
+  WakeHook throttle_hook_{*this};
+  WakeHook promotion_hook_{*this};
+
+  // Used in a root only.
+  WakeQueue throttled_lanes_;
+  WakeQueue promotions_;
+  Ring woken_;
+  Ring holders_;  // by the time of their grant
+  TimePoint served_at_ = TimePoint::min();
+
+  std::uint64_t total_ = 0;
+  LimitStats stats_;
+  TimePoint throttled_since_{};
+};
+
+}  // namespace ev

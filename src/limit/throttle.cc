@@ -1,0 +1,255 @@
+#include "limit/throttle.h"
+
+#include <algorithm>
+
+namespace ev {
+namespace {
+
+// Multiples of the golden ratio spread any number of streams evenly over one turn.
+std::uint32_t next_phase() {
+  constinit static std::atomic<std::uint32_t> streams{0};
+  return streams.fetch_add(1, std::memory_order_relaxed) * 0x9e3779b9u;
+}
+
+}  // namespace
+
+Throttle::Throttle(Throttled& stream)
+    : stream_(stream),
+      sides_{Side(stream, Direction::read), Side(stream, Direction::write)},
+      phase_(next_phase()) {}
+
+Throttle::~Throttle() {
+  if (group() == nullptr) return;
+  TreeGuard guard(key_);
+  RateGroup* group = group_;
+  if (group == nullptr) return;
+  group->remove_member(*this, RateGroup::Farewell::silent, TimePoint{});
+  group->root().rearm();
+}
+
+void Throttle::set_cfg(const TokenBucketCfg* cfg, TimePoint now) {
+  if (cfg == cfg_.get()) return;
+  cfg_ = CfgRef(cfg);
+  for (const Direction direction : both_directions) {
+    Side& side = this->side(direction);
+    if (cfg == nullptr) {
+      if (side.own_wake) resume(side, now);
+      side.own.reset();
+    } else if (side.own) {
+      side.own->reconfigure(cfg->limit(direction), now);
+      if (side.own_wake) side.own_wake = side.own->wake_time(now, side.own->worth_waking());
+    } else {
+      side.own.emplace(cfg->limit(direction), now);
+    }
+  }
+  rearm();
+}
+
+void Throttle::join(RateGroup& group, TimePoint now) {
+  leave(now);
+  TreeGuard guard(group.key_);
+  key_ = group.key_;
+  group_ = &group;
+  group.add_member(*this);
+}
+
+void Throttle::leave(TimePoint now) {
+  if (this->group() == nullptr) return;
+  TreeGuard guard(key_);
+  RateGroup* group = group_;
+  if (group == nullptr) return;
+  group->remove_member(*this, RateGroup::Farewell::resume, now);
+  group->root().rearm();
+}
+
+bool Throttle::set_weight(std::uint32_t weight) {
+  if (weight == 0) return false;
+  TreeGuard guard(key_);
+  weight_ = weight;
+  RateGroup* group = group_;
+  if (group == nullptr) return true;
+  for (const Direction direction : both_directions) {
+    group->lane(direction).reweigh(side(direction).seat, weight);
+  }
+  return true;
+}
+
+std::size_t Throttle::allowance(Direction direction, TimePoint now, std::size_t wanted) {
+  if (wanted == 0) return 0;
+  Side& side = this->side(direction);
+  std::uint64_t tokens = cost_.of(wanted);
+  if (side.own) {
+    const std::uint64_t offer = own_offer(side, tokens, now);
+    if (offer == 0) {
+      group_cancel(side, now);
+      wait_for_own(side, tokens, now);
+      return 0;
+    }
+    end_own_wait(side, now);
+    tokens = offer;
+  }
+  tokens = group_claim(side, tokens, now);
+  if (tokens == 0) {
+    begin_wait(side, now);
+    return 0;
+  }
+  end_wait(side, now);
+  return static_cast<std::size_t>(std::min<std::uint64_t>(cost_.payload(tokens), wanted));
+}
+
+std::uint64_t Throttle::own_offer(Side& side, std::uint64_t wanted, TimePoint now) {
+  const std::uint64_t least = side.due ? 1 : side.own->worth_taking(now);
+  side.due = false;
+  return side.own->offer(now, wanted, least);
+}
+
+void Throttle::spend(Direction direction, std::size_t bytes, TimePoint now) {
+  Side& side = this->side(direction);
+  const std::uint64_t tokens = cost_.of(bytes);
+  side.stats.bytes += bytes;
+  if (side.own && tokens != 0) side.own->take(tokens, now);
+  group_settle(side, tokens, bytes, now);
+}
+
+void Throttle::cancel(Direction direction, TimePoint now) {
+  Side& side = this->side(direction);
+  group_cancel(side, now);
+  end_own_wait(side, now);
+  end_wait(side, now);
+  side.due = false;
+}
+
+std::uint64_t Throttle::group_claim(Side& side, std::uint64_t wanted, TimePoint now) {
+  if (this->group() == nullptr) return wanted;
+  TreeGuard guard(key_);
+  RateGroup* group = group_;
+  if (group == nullptr) return wanted;
+  const std::uint64_t tokens = group->lane(side.seat.direction()).claim(side.seat, wanted, now);
+  group->root().rearm();
+  return tokens;
+}
+
+void Throttle::group_settle(Side& side, std::uint64_t tokens, std::uint64_t payload,
+                            TimePoint now) {
+  if (this->group() == nullptr) return;
+  TreeGuard guard(key_);
+  RateGroup* group = group_;
+  if (group == nullptr) return;
+  group->lane(side.seat.direction()).settle(side.seat, tokens, payload, now);
+  group->root().rearm();
+}
+
+void Throttle::group_cancel(Side& side, TimePoint now) {
+  if (this->group() == nullptr) return;
+  TreeGuard guard(key_);
+  RateGroup* group = group_;
+  if (group == nullptr) return;
+  group->lane(side.seat.direction()).cancel(side.seat, now);
+  group->root().rearm();
+}
+
+void Throttle::begin_wait(Side& side, TimePoint now) {
+  if (side.waiting) return;
+  side.waiting = true;
+  side.waiting_since = now;
+  ++side.stats.waits;
+}
+
+void Throttle::end_wait(Side& side, TimePoint now) {
+  if (!side.waiting) return;
+  side.waiting = false;
+  side.stats.throttled += std::max(now - side.waiting_since, Duration::zero());
+}
+
+void Throttle::wait_for_own(Side& side, std::uint64_t wanted, TimePoint now) {
+  if (side.own_wake) return;
+  std::uint64_t target = std::min(wanted, side.own->worth_waking());
+  if (side.stats.waits == 0) {
+    target = static_cast<std::uint64_t>((Wide{target} * phase_ >> 32) + 1);
+  }
+  begin_wait(side, now);
+  side.own->begin_wait(now);
+  side.own_wake = side.own->wake_time(now, target);
+  rearm();
+}
+
+void Throttle::end_own_wait(Side& side, TimePoint now) {
+  if (!side.own_wake) return;
+  side.own_wake.reset();
+  side.own->end_wait(now);
+  rearm();
+}
+
+void Throttle::resume(Side& side, TimePoint now) {
+  side.own_wake.reset();
+  side.own->end_wait(now);
+  side.due = true;
+  end_wait(side, now);
+  stream_.resume(side.seat.direction());
+}
+
+std::optional<TimePoint> Throttle::next_wake() const {
+  std::optional<TimePoint> first;
+  for (const Side& side : sides_) {
+    if (side.own_wake && (!first || *side.own_wake < *first)) first = side.own_wake;
+  }
+  return first;
+}
+
+void Throttle::rearm() {
+  const std::optional<TimePoint> next = next_wake();
+  if (next == armed_) return;
+  armed_ = next;
+  stream_.arm(next);
+}
+
+void Throttle::on_timer(TimePoint now) {
+  armed_.reset();
+  for (Side& side : sides_) {
+    if (side.own_wake && *side.own_wake <= now) resume(side, now);
+  }
+  rearm();
+}
+
+std::int64_t Throttle::limit(Direction direction, TimePoint now) {
+  Side& side = this->side(direction);
+  return side.own ? side.own->reported(now) : unlimited;
+}
+
+std::size_t Throttle::would_move(Direction direction, std::size_t wanted, TimePoint now) {
+  Side& side = this->side(direction);
+  std::uint64_t tokens = cost_.of(wanted);
+  if (side.own) {
+    const std::int64_t have = side.own->reported(now);
+    if (have <= 0 || side.own_wake) return 0;
+    tokens = std::min(tokens, static_cast<std::uint64_t>(have));
+  }
+  if (this->group() != nullptr) {
+    TreeGuard guard(key_);
+    RateGroup* group = group_;
+    if (group != nullptr) tokens = std::min(tokens, group->lane(direction).share(side.seat, now));
+  }
+  return static_cast<std::size_t>(std::min<std::uint64_t>(cost_.payload(tokens), wanted));
+}
+
+bool Throttle::decrement(Direction direction, std::int64_t bytes, TimePoint now) {
+  Side& side = this->side(direction);
+  if (!side.own) return false;
+  side.own->available(now);
+  side.own->adjust(-std::max(bytes, -unlimited));
+  if (side.own_wake) {
+    side.own_wake = side.own->wake_time(now, side.own->worth_waking());
+    if (side.own->offer(now, 1, 1) != 0) resume(side, now);
+    rearm();
+  }
+  return true;
+}
+
+LimitStats Throttle::stats(Direction direction, TimePoint now) const {
+  const Side& side = this->side(direction);
+  LimitStats result = side.stats;
+  if (side.waiting) result.throttled += std::max(now - side.waiting_since, Duration::zero());
+  return result;
+}
+
+}  // namespace ev

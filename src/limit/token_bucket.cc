@@ -1,0 +1,145 @@
+#include "limit/token_bucket.h"
+
+#include <algorithm>
+
+namespace ev {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Wake-ups are not spaced closer than this by ticks, nor wider: a long tick says that coarse is
+// fine.
+constexpr Duration shortest_pace = 5ms;
+constexpr Duration longest_pace = 50ms;
+constexpr std::uint64_t packet = 1460;  // payload of a full Ethernet frame
+
+TimePoint later(TimePoint now, Duration span) {
+  return now > TimePoint::max() - span ? TimePoint::max() : now + span;
+}
+
+}  // namespace
+
+TokenBucket::TokenBucket(const Limit& limit, TimePoint now)
+    : limit_(limit),
+      flow_(limit.rate.bytes, limit.mode == RefillMode::exact ? now : later(now, limit.rate.tick)),
+      ledger_(limit.rate.bytes, now) {
+  derive();
+}
+
+void TokenBucket::derive() {
+  const Duration pace = std::clamp(limit_.rate.tick / 2, shortest_pace, longest_pace);
+  const std::uint64_t patient = limit_.rate.over(patience);
+  const std::uint64_t one_packet = std::min(packet, patient);
+  chunk_ = portion_ = std::max({limit_.rate.over(pace), one_packet, std::uint64_t{1}});
+  largest_take_ = stretched_ = limit_.burst;
+  switch (limit_.mode) {
+    case RefillMode::smooth:
+      largest_take_ = std::max(limit_.burst, one_packet);
+      stretched_ = std::max(limit_.burst, chunk_ + patient);
+      break;
+    case RefillMode::ticks:
+      chunk_ = 1;
+      portion_ = limit_.burst;
+      break;
+    case RefillMode::exact:
+      // Waiting for a full bucket would lose whatever comes after it is full.
+      chunk_ = portion_ = std::min(chunk_, std::max<std::uint64_t>(limit_.burst / 2, 1));
+      break;
+  }
+}
+
+void TokenBucket::reconfigure(const Limit& limit, TimePoint now) {
+  refill(now);
+  if (!(limit.rate == limit_.rate)) {
+    flow_.change_rate(limit.rate, now);
+    ledger_.change_rate(limit.rate, now);
+  }
+  limit_ = limit;
+  derive();
+  flow_.clip(limit_.burst);
+  ledger_.clip(limit_.burst);
+}
+
+std::uint64_t TokenBucket::capacity(TimePoint now) const {
+  const std::uint64_t most = now <= stretched_until_ ? stretched_ : limit_.burst;
+  return most - std::min(most, reserved_);
+}
+
+void TokenBucket::refill(TimePoint now) {
+  const std::uint64_t most = capacity(now);
+  flow_.flow(limit_.rate, most, now);
+  const std::uint64_t most_booked = limit_.burst - std::min(limit_.burst, reserved_);
+  // What was added by hand above the burst is good until the end of the tick.
+  if (ledger_.step(limit_.rate, most_booked, now)) flow_.clip(most);
+}
+
+std::int64_t TokenBucket::available(TimePoint now) {
+  refill(now);
+  return granted_from().tokens();
+}
+
+std::int64_t TokenBucket::reported(TimePoint now) {
+  refill(now);
+  return limit_.mode == RefillMode::exact ? flow_.tokens() : ledger_.tokens();
+}
+
+std::uint64_t TokenBucket::offer(TimePoint now, std::uint64_t wanted, std::uint64_t least) {
+  const std::int64_t have = available(now);
+  if (have <= 0) return 0;
+  const std::uint64_t most = std::min(wanted, largest_take_);
+  const std::uint64_t grant = std::min(most, static_cast<std::uint64_t>(have));
+  if (grant >= std::min(most, least)) return grant;
+  // The rest of a tick that will not grow any time soon is not worth waiting with.
+  const bool grows_soon =
+      limit_.mode != RefillMode::ticks && flow_.due_from() <= later(now, patience);
+  return grows_soon ? 0 : grant;
+}
+
+std::uint64_t TokenBucket::worth_taking(TimePoint now) const {
+  if (took_at_ != TimePoint::min() && now < later(took_at_, patience)) return chunk_;
+  return std::min(chunk_, limit_.rate.bytes);
+}
+
+void TokenBucket::take(std::uint64_t tokens, TimePoint now) {
+  refill(now);
+  took_at_ = now;
+  adjust(-static_cast<std::int64_t>(std::min(tokens, max_tokens)));
+}
+
+void TokenBucket::adjust(std::int64_t tokens) {
+  flow_.add(tokens);
+  ledger_.add(tokens);
+}
+
+void TokenBucket::reserve(std::uint64_t tokens, TimePoint now) {
+  take(tokens, now);
+  reserved_ += tokens;
+}
+
+void TokenBucket::settle(std::uint64_t reserved, std::uint64_t used, TimePoint now) {
+  refill(now);
+  reserved_ -= std::min(reserved, reserved_);
+  if (used > reserved) return take(used - reserved, now);
+  adjust(static_cast<std::int64_t>(reserved - used));
+}
+
+void TokenBucket::begin_wait(TimePoint now) {
+  refill(now);
+  stretched_until_ = TimePoint::max();
+}
+
+void TokenBucket::end_wait(TimePoint now) {
+  refill(now);
+  stretched_until_ = later(now, patience);
+}
+
+TimePoint TokenBucket::wake_time(TimePoint now, std::uint64_t wanted) {
+  refill(now);
+  const std::uint64_t target = std::clamp<std::uint64_t>(wanted, 1, stretched_);
+  const TimePoint ready = limit_.mode == RefillMode::ticks
+                              ? ledger_.when_stepping(1, limit_.rate)
+                              : flow_.when_flowing(target, limit_.rate);
+  return std::max(now, ready);
+}
+
+}  // namespace ev

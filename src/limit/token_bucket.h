@@ -1,0 +1,88 @@
+// One direction of one limit, with time as an argument. Two levels are kept side by side:
+//
+//      bytes
+//        |          ,-- ledger_: what the interface promises and its getters report.
+//        |        __|_______      One tick's worth at the start, the next one at each tick.
+//     2r |       |   .'
+//        |       | .' <---- flow_: what may really move. The first tick's worth is there
+//      r |_______|'         at once too, but from the end of that tick on the rest comes
+//        |                  continuously, so it never runs ahead of the ledger.
+//        +-------+-------+---- time
+//        0     tick    2 tick
+//
+// smooth  grants from flow_. While somebody waits for us, flow_ may outgrow a burst smaller than
+// what the wait and another
+//         `patience` bring: late turns and tiny ticks then lose nothing. Whoever does not wait is
+//         held to the burst.
+// ticks   grants from ledger_, as bursty as the tick is long.
+// exact   grants from flow_, which then starts at once: bytes in any interval t <= burst + rate *
+// t.
+//
+// No thread rule of its own: whoever owns it locks it.
+#pragma once
+
+#include <cstdint>
+
+#include "limit/rate.h"
+#include "limit/token_level.h"
+
+namespace ev {
+
+class TokenBucket {
+ public:
+  // No wait for a worthwhile amount is drawn out longer than this.
+  static constexpr Duration patience = std::chrono::milliseconds(100);
+
+  TokenBucket(const Limit& limit, TimePoint now);
+
+  // Clips to the new burst and refills nothing, so that no program gains by setting limits over and
+  // over.
+  void reconfigure(const Limit& limit, TimePoint now);
+  const Limit& limit() const { return limit_; }
+
+  // What may be taken of `wanted` now. 0 if there is less than `least` (and less than `wanted`) but
+  // waiting for it is worth while: a trickle of tiny transfers costs more than it moves.
+  std::uint64_t offer(TimePoint now, std::uint64_t wanted, std::uint64_t least);
+  // `least` for somebody who has not been waiting.
+  std::uint64_t worth_taking(TimePoint now) const;
+  // What a wake-up should bring.
+  std::uint64_t worth_waking() const { return chunk_; }
+  // What one of several waiters should get at once, at most: more would make the sum jerky.
+  std::uint64_t portion() const { return portion_; }
+
+  void take(std::uint64_t tokens, TimePoint now);  // moved: may go below zero
+  void adjust(std::int64_t tokens);                // by hand: may go below zero and above the burst
+
+  // Tokens taken in advance count against the burst until they are used or given back, so that what
+  // has been promised to several streams cannot pile up on top of a full bucket.
+  void reserve(std::uint64_t tokens, TimePoint now);
+  void settle(std::uint64_t reserved, std::uint64_t used, TimePoint now);
+
+  // Between these two calls somebody waits for tokens of this bucket.
+  void begin_wait(TimePoint now);
+  void end_wait(TimePoint now);
+  // When a waiter who wants `wanted` should be woken; TimePoint::max(): too far away to be told.
+  TimePoint wake_time(TimePoint now, std::uint64_t wanted);
+
+  std::int64_t reported(TimePoint now);   // for the getters
+  std::int64_t available(TimePoint now);  // what grants come from
+
+ private:
+  void derive();
+  void refill(TimePoint now);
+  std::uint64_t capacity(TimePoint now) const;
+  TokenLevel& granted_from() { return limit_.mode == RefillMode::ticks ? ledger_ : flow_; }
+
+  Limit limit_;
+  std::uint64_t chunk_ = 1;  // a wake-up is worth its cost from here on
+  std::uint64_t portion_ = 1;
+  std::uint64_t largest_take_ = 1;  // the burst, or one packet if that is more
+  std::uint64_t stretched_ = 1;     // the burst while somebody waits
+  std::uint64_t reserved_ = 0;
+  TokenLevel flow_;
+  TokenLevel ledger_;
+  TimePoint stretched_until_ = TimePoint::min();
+  TimePoint took_at_ = TimePoint::min();
+};
+
+}  // namespace ev

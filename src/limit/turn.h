@@ -1,0 +1,63 @@
+// A place in a round of turns: what a lane gives its tokens to, one after the other. A turn belongs
+// to one stream (Seat) or to the streams of a child group (Lane). In a round each turn may move its
+// quantum, weight times the lane's unit; what it has left of it is its credit. Whoever leaves with
+// credit and comes back at once goes on where it stopped.
+#pragma once
+
+#include <cstdint>
+
+#include "limit/rate.h"
+
+namespace ev {
+
+class Lane;
+class Ring;
+
+class Turn {
+ public:
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+  Lane* lane() const { return lane_; }  // whose tokens we take turns for; null: none
+  bool queued() const { return ring_ != nullptr; }
+  std::uint32_t weight() const { return weight_; }
+
+ protected:
+  enum class Kind : unsigned char { seat, lane };
+  explicit Turn(Kind kind) : kind_(kind) {}
+  ~Turn() = default;
+
+  Lane* lane_ = nullptr;
+  std::uint32_t weight_ = 1;
+
+ private:
+  friend class Lane;
+  friend class Ring;
+  friend class Contenders;
+
+  const Kind kind_;
+  std::uint32_t seen_in_epoch_ = 0;
+  std::int64_t credit_ = 0;               // below zero: took more than its turn, next time less
+  TimePoint left_at_ = TimePoint::min();  // when it last left a ring
+  Ring* ring_ = nullptr;
+  Turn* next_ = nullptr;
+  Turn* previous_ = nullptr;
+};
+
+// Turns in a circle, linked through themselves: queueing needs no memory and cannot fail.
+class Ring {
+ public:
+  bool empty() const { return first_ == nullptr; }
+  Turn* first() const { return first_; }
+  void push_front(Turn& turn);
+  void push_back(Turn& turn);
+  void remove(Turn& turn);
+  void rotate() {
+    if (first_ != nullptr) first_ = first_->next_;
+  }
+
+ private:
+  Turn* first_ = nullptr;
+};
+
+}  // namespace ev

@@ -1,0 +1,186 @@
+// Who gets how much and when, over members that always want more, in simulated time.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "limit/simulation.h"
+
+namespace ev::test {
+namespace {
+
+struct Case {
+  int members;
+  Duration tick;
+  double jain;
+};
+
+void PrintTo(const Case& value, std::ostream* out) {
+  *out << value.members << " members, tick " << value.tick.count() / 1000 << " us";
+}
+
+struct Fairness : testing::TestWithParam<Case> {};
+
+TEST_P(Fairness, GoalsAreReached) {
+  constexpr std::uint64_t rate = 10'000'000;
+  const auto [members, tick, goal] = GetParam();
+  Simulation simulation;
+  SimGroup group(simulation, per_second(rate, tick));
+  std::vector<std::vector<std::uint64_t>> windows(static_cast<std::size_t>(members));
+  for (auto& own : windows) {
+    SimStream& stream = simulation.add_stream();
+    stream.windows = &own;
+    stream.throttle.join(group, simulation.now);
+    stream.start();
+  }
+  simulation.run_for(10s);
+
+  std::uint64_t delivered = 0;
+  for (const auto& stream : simulation.streams) delivered += stream->moved;
+  EXPECT_NEAR(static_cast<double>(delivered) / (10 * rate), 1.0, 0.005);
+  if (tick <= 10ms) {
+    EXPECT_LE(variation(simulation.windows, 1, 99), 0.03);
+  }
+
+  for (std::size_t second = 1; second < 10; ++second) {
+    std::vector<std::uint64_t> moved;
+    for (const auto& own : windows) {
+      std::uint64_t sum = 0;
+      for (std::size_t i = second * 10; i < second * 10 + 10 && i < own.size(); ++i) sum += own[i];
+      moved.push_back(sum);
+    }
+    EXPECT_GE(jain(moved), goal) << "in second " << second;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Groups, Fairness,
+                         testing::Values(Case{1, 100ms, 1}, Case{1, 10ms, 1}, Case{1, 1ms, 1},
+                                         Case{10, 100ms, 0.999}, Case{10, 10ms, 0.999},
+                                         Case{10, 1ms, 0.999}, Case{100, 100ms, 0.999},
+                                         Case{100, 10ms, 0.999}, Case{100, 1ms, 0.999},
+                                         Case{1000, 100ms, 0.99}, Case{1000, 10ms, 0.99},
+                                         Case{1000, 1ms, 0.99}, Case{10000, 10ms, 0.95}));
+
+struct GroupFairness : testing::Test {
+  Simulation simulation;
+  SimStream& member(SimGroup& group, std::uint32_t weight = 1) {
+    SimStream& stream = simulation.add_stream();
+    stream.throttle.set_weight(weight);
+    stream.throttle.join(group, simulation.now);
+    stream.start();
+    return stream;
+  }
+};
+
+TEST_F(GroupFairness, WeightsAreProportional) {
+  for (const std::uint32_t largest : {2u, 3u, 10u, 100u}) {
+    SimGroup group(simulation, per_second(1'000'000));
+    SimStream& light = member(group, 1);
+    SimStream& middle = member(group, largest / 2);
+    SimStream& heavy = member(group, largest);
+    simulation.run_for(100s);
+    const auto part =
+        static_cast<double>(light.moved + middle.moved + heavy.moved) / (1 + largest / 2 + largest);
+    EXPECT_NEAR(static_cast<double>(light.moved) / part, 1, 0.01) << largest;
+    EXPECT_NEAR(static_cast<double>(middle.moved) / (part * (largest / 2)), 1, 0.01) << largest;
+    EXPECT_NEAR(static_cast<double>(heavy.moved) / (part * largest), 1, 0.01) << largest;
+    simulation.ready.clear();
+    simulation.streams.clear();
+  }
+}
+
+TEST_F(GroupFairness, WeightsMayChangeWhileRunning) {
+  SimGroup group(simulation, per_second(1'000'000));
+  SimStream& a = member(group);
+  SimStream& b = member(group);
+  simulation.run_for(1s);
+  EXPECT_TRUE(a.throttle.set_weight(4));
+  EXPECT_FALSE(a.throttle.set_weight(0));
+  const std::uint64_t a_before = a.moved;
+  const std::uint64_t b_before = b.moved;
+  simulation.run_for(50s);
+  EXPECT_NEAR(static_cast<double>(a.moved - a_before) / static_cast<double>(b.moved - b_before), 4,
+              0.04);
+}
+
+TEST_F(GroupFairness, SmallMovesGetTheSameAsLargeOnes) {
+  SimGroup group(simulation, per_second(1'000'000));
+  SimStream& small = member(group);
+  SimStream& large = member(group);
+  small.largest_move = 300;
+  simulation.run_for(20s);
+  EXPECT_NEAR(static_cast<double>(small.moved) / static_cast<double>(large.moved), 1, 0.02);
+}
+
+// Nobody waits longer than a full round takes: members x quantum / rate, and one service.
+TEST_F(GroupFairness, NobodyStarves) {
+  SimGroup group(simulation, Limit{{10'000, 100ms}, 10'000});  // 100 kB/s
+  group.set_min_share(1000);
+  constexpr int members = 50;
+  struct Watch {
+    std::uint64_t seen = 0;
+    TimePoint since{};
+  };
+  std::vector<Watch> watches(members);
+  for (int i = 0; i < members; ++i) member(group);
+  const Duration round = 1000ms * members * 1000 / 100'000 + 100ms + TokenBucket::patience;
+  Duration longest{};
+  for (int step = 0; step < 5000; ++step) {
+    simulation.run_for(2ms);
+    for (std::size_t i = 0; i < watches.size(); ++i) {
+      const std::uint64_t moved = simulation.streams[i]->moved;
+      if (moved != watches[i].seen || watches[i].since == TimePoint{}) {
+        watches[i] = {moved, simulation.now};
+      }
+      longest = std::max(longest, simulation.now - watches[i].since);
+    }
+  }
+  EXPECT_LE(longest, round);
+}
+
+// Members come, go and pause at random; the sum keeps to the limit and all tokens find a taker.
+TEST_F(GroupFairness, TheRateIsKeptWhateverMembersDo) {
+  std::mt19937_64 random(5);
+  SimGroup group(simulation, per_second(500'000, 10ms, 2));
+  member(group);  // always hungry
+  TimePoint begin = simulation.now;
+  for (int step = 0; step < 3000; ++step) {
+    simulation.run_for(Duration(random() % 20'000'000));
+    const std::size_t count = simulation.streams.size();
+    switch (random() % 4) {
+      case 0: {
+        SimStream& stream = member(group, 1 + static_cast<std::uint32_t>(random() % 5));
+        stream.hunger = random() % 100'000;
+        break;
+      }
+      case 1:
+        if (count > 1) {
+          SimStream& stream = *simulation.streams[1 + random() % (count - 1)];
+          stream.throttle.cancel(Direction::write, simulation.now);
+          stream.hunger = 0;
+        }
+        break;
+      case 2:
+        if (count > 1) {
+          SimStream& stream = *simulation.streams[1 + random() % (count - 1)];
+          stream.hunger += random() % 100'000;
+          if (!stream.throttle.waiting(Direction::write)) stream.start();
+        }
+        break;
+      default:
+        if (count > 1 && simulation.ready.empty()) {
+          simulation.streams.erase(simulation.streams.begin() +
+                                   static_cast<std::ptrdiff_t>(1 + random() % (count - 1)));
+        }
+        break;
+    }
+    const std::uint64_t total = group.total(Direction::write);
+    const std::uint64_t earned = Rate{500'000, 1s}.over(simulation.now - begin);
+    ASSERT_LE(total, earned + 10'000);
+    ASSERT_GE(total + 50'000, earned);
+  }
+}
+
+}  // namespace
+}  // namespace ev::test

@@ -1,0 +1,215 @@
+#include "limit/throttle.h"
+
+#include <gtest/gtest.h>
+
+#include "limit/simulation.h"
+
+namespace ev::test {
+namespace {
+
+constexpr auto read = Direction::read;
+constexpr auto write = Direction::write;
+constexpr std::size_t much = 1 << 20;
+
+// A stream that only notes what it is told.
+struct Told final : Throttled {
+  void resume(Direction direction) override { ++resumes[index_of(direction)]; }
+  void arm(std::optional<TimePoint> when) override { timer = when; }
+  int resumes[2] = {0, 0};
+  std::optional<TimePoint> timer;
+};
+
+struct ThrottleTest : testing::Test {
+  Told told;
+  Throttle throttle{told};
+  TimePoint now = start_time;
+
+  void limit(std::uint64_t rate, std::uint64_t burst, Duration tick,
+             RefillMode mode = RefillMode::smooth) {
+    throttle.set_cfg(make_cfg(Limit{{rate, tick}, burst, mode}).get(), now);
+  }
+  std::size_t move(Direction direction, std::size_t wanted = much) {
+    const std::size_t room = throttle.allowance(direction, now, wanted);
+    if (room != 0) throttle.spend(direction, room, now);
+    return room;
+  }
+};
+
+TEST_F(ThrottleTest, WithoutLimitsEverythingGoes) {
+  EXPECT_EQ(move(read), much);
+  EXPECT_EQ(throttle.limit(read, now), Throttle::unlimited);
+  EXPECT_EQ(throttle.would_move(write, 16384, now), 16384u);
+  EXPECT_FALSE(throttle.decrement(read, 1, now));
+  EXPECT_EQ(throttle.cfg(), nullptr);
+}
+
+TEST_F(ThrottleTest, WaitsForItsOwnLimitAndIsResumed) {
+  limit(1000, 1000, 1s);
+  EXPECT_EQ(move(read), 1000u);
+  EXPECT_EQ(move(read), 0u);
+  EXPECT_TRUE(throttle.waiting(read));
+  ASSERT_TRUE(told.timer);
+  EXPECT_GT(*told.timer, now + 1s);
+  now = *told.timer;
+  told.timer.reset();
+  throttle.on_timer(now);
+  EXPECT_EQ(told.resumes[0], 1);
+  EXPECT_FALSE(throttle.waiting(read));
+  EXPECT_GT(move(read), 0u);
+  EXPECT_FALSE(told.timer);
+}
+
+TEST_F(ThrottleTest, DirectionsAreIndependent) {
+  throttle.set_cfg(make_cfg(Limit{{10, 1s}, 10}, Limit{{20, 1s}, 20}).get(), now);
+  EXPECT_EQ(move(read), 10u);
+  EXPECT_EQ(move(write), 20u);
+}
+
+TEST_F(ThrottleTest, TheTimerRunsOnlyWhileSomebodyWaits) {
+  limit(1000, 1000, 1s);
+  EXPECT_FALSE(told.timer);
+  EXPECT_EQ(move(read, 500), 500u);
+  EXPECT_FALSE(told.timer);
+  EXPECT_EQ(move(read), 500u);
+  EXPECT_EQ(move(read), 0u);
+  EXPECT_TRUE(told.timer);
+  throttle.cancel(read, now);
+  EXPECT_FALSE(told.timer);
+  EXPECT_FALSE(throttle.waiting(read));
+}
+
+TEST_F(ThrottleTest, RemovingTheLimitResumesAtOnce) {
+  limit(1000, 1000, 1h);
+  move(read);
+  EXPECT_EQ(move(read), 0u);
+  throttle.set_cfg(nullptr, now);
+  EXPECT_EQ(told.resumes[0], 1);
+  EXPECT_EQ(told.resumes[1], 0);
+  EXPECT_FALSE(told.timer);
+  EXPECT_EQ(move(read), much);
+}
+
+TEST_F(ThrottleTest, TheSameConfigurationAgainChangesNothing) {
+  const CfgRef cfg = make_cfg(Limit{{1000, 1s}, 1000});
+  throttle.set_cfg(cfg.get(), now);
+  move(read);
+  throttle.set_cfg(cfg.get(), now);
+  EXPECT_EQ(throttle.limit(read, now), 0);
+  EXPECT_EQ(throttle.cfg(), cfg.get());
+}
+
+TEST_F(ThrottleTest, DecrementingSuspendsAndResumesAtOnce) {
+  limit(1000, 1000, 1h);
+  EXPECT_TRUE(throttle.decrement(read, 1200, now));
+  EXPECT_EQ(throttle.limit(read, now), -200);
+  EXPECT_EQ(throttle.would_move(read, much, now), 0u);
+  EXPECT_EQ(move(read), 0u);
+  EXPECT_TRUE(throttle.decrement(read, -100, now));
+  EXPECT_EQ(told.resumes[0], 0);
+  EXPECT_TRUE(throttle.decrement(read, -150, now));
+  EXPECT_EQ(told.resumes[0], 1);
+  EXPECT_EQ(throttle.would_move(read, much, now), 50u);
+  EXPECT_EQ(move(read), 50u);
+  EXPECT_EQ(throttle.limit(write, now), 1000);
+}
+
+TEST_F(ThrottleTest, DecrementTakesAnyValue) {
+  limit(1000, 1000, 1s);
+  EXPECT_TRUE(throttle.decrement(read, INT64_MAX, now));
+  EXPECT_TRUE(throttle.decrement(read, INT64_MAX, now));
+  EXPECT_LT(throttle.limit(read, now), 0);
+  EXPECT_TRUE(throttle.decrement(read, INT64_MIN, now));
+  EXPECT_TRUE(throttle.decrement(read, INT64_MIN, now));
+  EXPECT_GT(throttle.limit(read, now), 0);
+}
+
+TEST_F(ThrottleTest, SmallWishesAreNotHeldBack) {
+  limit(1000, 1000, 100ms);
+  move(read);
+  now += 110ms;
+  EXPECT_EQ(move(read, 7), 7u);
+}
+
+TEST_F(ThrottleTest, BytesThatWereNotAskedForAreADebt) {
+  limit(1000, 1000, 1s);
+  throttle.spend(write, 5000, now);
+  EXPECT_EQ(throttle.limit(write, now), -4000);
+  EXPECT_EQ(move(write), 0u);
+  ASSERT_TRUE(told.timer);
+  EXPECT_GT(*told.timer, now + 5s);
+}
+
+TEST_F(ThrottleTest, CountsPacketHeaders) {
+  limit(100'000, 100'000, 1s);
+  throttle.set_segment_cost({40, 1460});
+  const std::size_t moved = move(write);
+  EXPECT_EQ(SegmentCost({40, 1460}).of(moved), 100'000u);
+}
+
+TEST_F(ThrottleTest, EvenOneTokenMovesAByteWhateverItsHeaderCosts) {
+  limit(1, 1, 10ms);
+  throttle.set_segment_cost({40, 1460});
+  EXPECT_EQ(move(write), 1u);
+  EXPECT_EQ(throttle.limit(write, now), -40);
+  EXPECT_EQ(move(write), 0u);
+}
+
+TEST_F(ThrottleTest, Statistics) {
+  limit(1000, 1000, 1s);
+  move(read);
+  move(read);
+  now += 500ms;
+  const LimitStats stats = throttle.stats(read, now);
+  EXPECT_EQ(stats.bytes, 1000u);
+  EXPECT_EQ(stats.waits, 1u);
+  EXPECT_EQ(stats.throttled, Duration(500ms));
+  EXPECT_EQ(throttle.stats(write, now).waits, 0u);
+}
+
+TEST_F(ThrottleTest, NothingWantedIsNoReasonToWait) {
+  limit(1000, 1000, 1s);
+  move(read);
+  EXPECT_EQ(throttle.allowance(read, now, 0), 0u);
+  EXPECT_FALSE(throttle.waiting(read));
+}
+
+TEST(ThrottleSimulation, StreamsLimitedTogetherDoNotRunInPhase) {
+  Simulation simulation;
+  for (int i = 0; i < 200; ++i) {
+    SimStream& stream = simulation.add_stream();
+    stream.throttle.set_cfg(make_cfg(per_second(20'000, 10ms)).get(), simulation.now);
+    stream.start();
+  }
+  simulation.run_for(10s);
+  EXPECT_LT(variation(simulation.windows, 3, 99), 0.03);
+}
+
+TEST(ThrottleSimulation, OneStreamIsSmooth) {
+  for (const Duration tick : {Duration(1ms), Duration(10ms)}) {
+    Simulation simulation;
+    SimStream& stream = simulation.add_stream();
+    stream.throttle.set_cfg(make_cfg(per_second(1'000'000, tick)).get(), simulation.now);
+    stream.start();
+    simulation.run_for(10s);
+    EXPECT_LT(variation(simulation.windows, 1, 99), 0.03);
+    EXPECT_NEAR(static_cast<double>(stream.moved) / 1e7, 1.0, 0.005);
+  }
+}
+
+TEST(ThrottleSimulation, NTicksCarryAtMostOneMore) {
+  for (const RefillMode mode : {RefillMode::smooth, RefillMode::ticks}) {
+    Simulation simulation;
+    SimStream& stream = simulation.add_stream();
+    stream.throttle.set_cfg(make_cfg(per_second(10'000, 100ms, 1, mode)).get(), simulation.now);
+    stream.start();
+    for (int step = 0; step < 500; ++step) {
+      const auto ticks = static_cast<std::uint64_t>((simulation.now - start_time) / 100ms);
+      EXPECT_LE(stream.moved, (ticks + 1) * 1000);
+      EXPECT_GE(stream.moved + 1000, ticks * 1000);
+      simulation.run_for(7ms);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ev::test
