@@ -2,13 +2,12 @@
 // a tree as their groups do, and tokens are taken from a lane and from every lane above it, so none
 // of them is ever exceeded.
 //
-//                root lane           throttled lanes: those of the tree that ran out, by the time
-//                they are due
-//                    |               woken: seats with a grant that were not told yet
-//                    |               holders: seats with a grant that they were told of
-//      ring: L1 -> L2 -> L3 -> S4
-//             |     |                L: lane of a child group   S: seat of a stream
-//            S5    S6 -> S7          A throttled lane is in no ring until it is due.
+//            root lane            throttled lanes: those of the tree that ran out, by when due
+//                |                woken: seats with a grant that were not told yet
+//                |                holders: seats with a grant that they were told of
+//   ring: L1 -> L2 -> L3 -> S4
+//          |     |                L: lane of a child group   S: seat of a stream
+//         S5    S6 -> S7          A throttled lane is in no ring until it is due.
 //
 // Tokens go round by deficit round robin (see turn.h). Child groups that are below their assured
 // rate are in a second ring as well, which goes first. Only who waits takes part, and serving costs

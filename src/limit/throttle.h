@@ -4,27 +4,24 @@
 // How a stream uses it, in each direction:
 //
 //     const std::size_t room = throttle.allowance(Direction::read, now, most_i_could_use);
-//     if (room == 0) return suspend(...);                    // resume() will come; there is
-//     nothing to poll const IoResult got = input.read_from(fd, room);        // never asked with 0
-//     throttle.spend(Direction::read, got.count, now);       // also with 0: gives back what was
-//     taken in advance
+//     if (room == 0) return suspend(...);               // resume() will come
+//     const IoResult got = input.read_from(fd, room);   // room is never 0
+//     throttle.spend(Direction::read, got.count, now);  // also with 0: unused tokens go back
 //
-//  - `most_i_could_use` is the smallest of the largest single transfer, the room under the high
-//  mark and, for writing,
-//    the bytes pending. It also tells the group how much to grant.
-//  - Bytes that moved without being asked for (a TLS record, a flush) are only spent; the debt is
-//  paid back later.
-//  - When a direction is disabled, has nothing to write any more, or the stream is closed:
-//  cancel(direction).
-//  - Throttled::resume(d) means "try direction d again": call allowance() or cancel(), else a grant
-//  stays unused. It must
-//    not do so from within: it schedules a deferred callback.
-//  - Throttled::arm(when) starts or stops one timer of the stream that calls on_timer(). Only own
-//  limits use it; a group
-//    has one timer for all its members (RateGroup::arm). Both run only while somebody waits, so a
-//    loop with idle limits ends by itself, and one with a stream that waits does not.
-//  - While waiting() says true the stream's timeout of that direction does not run.
-//  - Streams without limits need no Throttle at all.
+// - `most_i_could_use` is the smallest of the largest single transfer, the room under the high
+//   mark and, for writing, the bytes pending.
+// - Bytes that moved without being asked for (a TLS record, a flush) are only spent; the debt is
+//   paid back later.
+// - When a direction is disabled, has nothing to write any more, or the stream is closed:
+//   cancel(direction). Else a grant is withheld from the other members for a while.
+// - Throttled::resume(d) means "try direction d again": call allowance() or cancel(), but not from
+//   within; it schedules a deferred callback.
+// - Throttled::arm(when) starts or stops one timer of the stream that calls on_timer(). Only own
+//   limits use it; a tree of groups has one timer for all its members (RateGroup::arm). Both run
+//   only while somebody waits, so a loop with idle limits ends by itself, and one with a stream
+//   that waits does not.
+// - While waiting() says true the stream's timeout of that direction does not run.
+// - Streams without limits need no Throttle at all.
 #pragma once
 
 #include <atomic>

@@ -10,13 +10,12 @@
 //        +-------+-------+---- time
 //        0     tick    2 tick
 //
-// smooth  grants from flow_. While somebody waits for us, flow_ may outgrow a burst smaller than
-// what the wait and another
-//         `patience` bring: late turns and tiny ticks then lose nothing. Whoever does not wait is
-//         held to the burst.
-// ticks   grants from ledger_, as bursty as the tick is long.
-// exact   grants from flow_, which then starts at once: bytes in any interval t <= burst + rate *
-// t.
+// - smooth grants from flow_. While somebody waits for us, flow_ may outgrow a burst smaller than
+//   what the wait and another `patience` bring: late turns and tiny ticks then lose nothing.
+//   Whoever does not wait is held to the burst.
+// - ticks grants from ledger_, as bursty as the tick is long.
+// - exact grants from flow_, which then starts at once. In any interval t no more moves than
+//   burst + rate * t.
 //
 // No thread rule of its own: whoever owns it locks it.
 #pragma once
