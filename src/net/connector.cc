@@ -63,9 +63,11 @@ Connector::Connector(Loop& loop, addrinfo* list, Connected callback, void* argum
 }
 
 Connector::~Connector() {
-  abandon_attempts();
-  // Null: the loop was freed.
-  if (timer_.ev_base != nullptr) loop_.remove(timer_);
+  const bool loop_is_alive = Loop::is_alive(&loop_);
+  for (Attempt& attempt : attempts_) {
+    if (attempt.socket && loop_is_alive) loop_.remove(attempt.ready);
+  }
+  if (loop_is_alive) loop_.remove(timer_);
   if (list_ != nullptr) ::freeaddrinfo(list_);
 }
 
@@ -192,13 +194,6 @@ void Connector::decide(int fd, int error) noexcept {
   state_ = State::decided;
   winner_ = Fd(fd);
   error_ = error;
-}
-
-void Connector::abandon_attempts() noexcept {
-  for (Attempt& attempt : attempts_) {
-    if (attempt.socket && attempt.ready.ev_base != nullptr) loop_.remove(attempt.ready);
-    attempt.socket.reset();
-  }
 }
 
 }  // namespace ev

@@ -72,7 +72,6 @@ class Connector : public Allocated {
   void set_timer();
   void note_failure(int error) noexcept;
   void decide(int fd, int error) noexcept;
-  void abandon_attempts() noexcept;
   void report() noexcept;
 
   Loop& loop_;

@@ -46,9 +46,8 @@ struct ResolveRequest : Allocated {
   void cancel() noexcept {
     State expected = State::waiting;
     if (!state_.compare_exchange_strong(expected, State::cancelled)) return;
-    // Null: the loop was freed. Waits at most for an on_ready() in another thread to notice the
-    // state.
-    if (ready_.ev_base != nullptr) loop_.remove(ready_);
+    // Waits at most for an on_ready() in another thread to notice the state.
+    if (Loop::is_alive(&loop_)) loop_.remove(ready_);
     delete this;
   }
 

@@ -15,6 +15,8 @@ namespace {
 // A worker may outlive the static destructors, so the pool is never destroyed.
 alignas(ResolverPool) std::byte pool_memory[sizeof(ResolverPool)];
 
+constexpr Duration fork_delay = std::chrono::milliseconds(20);
+
 OwnedText copy_or_null(const char* text) {
   return OwnedText(text != nullptr ? copy_string(text) : nullptr);
 }
@@ -51,14 +53,33 @@ ResolverJob::~ResolverJob() {
 
 ResolverPool& ResolverPool::instance() noexcept {
   static ResolverPool& pool = []() -> ResolverPool& {
-    ::pthread_atfork(nullptr, nullptr, &forget_parent);
+    ::pthread_atfork(&before_fork, &after_fork_in_parent, &after_fork_in_child);
     return *new (pool_memory) ResolverPool;
   }();
   return pool;
 }
 
-// In a child there are no workers, and the lock may be held by one that stayed behind: begin anew.
-void ResolverPool::forget_parent() noexcept {
+// getaddrinfo() holds locks of the C library for a moment at its beginning. A child that is made in
+// that moment could never look up anything. So fork() waits for lookups that have just begun, but
+// not for name servers.
+void ResolverPool::before_fork() noexcept {
+  ResolverPool& pool = instance();
+  std::unique_lock lock(pool.mutex_);
+  pool.forks_++;
+  pool.changed_.wait_until(lock, pool.last_start_ + fork_delay,
+                           [&pool] { return pool.busy_ == 0; });
+  lock.release();
+}
+
+void ResolverPool::after_fork_in_parent() noexcept {
+  ResolverPool& pool = instance();
+  pool.forks_--;
+  pool.mutex_.unlock();
+  pool.changed_.notify_all();
+}
+
+// In a child there are no workers: begin anew.
+void ResolverPool::after_fork_in_child() noexcept {
   const unsigned process = instance().process_ + 1;
   auto* pool = new (pool_memory) ResolverPool;
   pool->process_ = process;
@@ -104,7 +125,7 @@ bool ResolverPool::withdraw(ResolverJob& job) noexcept {
 void ResolverPool::join() noexcept {
   std::unique_lock lock(mutex_);
   for (Worker& worker : workers_) {
-    while (worker.state == WorkerState::running) worker_finished_.wait(lock);
+    changed_.wait(lock, [&worker] { return worker.state != WorkerState::running; });
     if (worker.state == WorkerState::finished) ::pthread_join(worker.thread, nullptr);
     worker.state = WorkerState::none;
   }
@@ -144,20 +165,24 @@ void* ResolverPool::work(void* argument) {
 }
 
 ResolverJob* ResolverPool::next_job(Worker& worker) noexcept {
-  const std::lock_guard guard(mutex_);
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return forks_ == 0; });
   ResolverJob* job = first_;
-  if (job != nullptr) {
-    unlink(*job);
-    job->state = ResolverJob::State::running;
-  } else {
+  if (job == nullptr) {
     worker.state = WorkerState::finished;
-    worker_finished_.notify_all();
+    changed_.notify_all();
+    return nullptr;
   }
+  unlink(*job);
+  job->state = ResolverJob::State::running;
+  busy_++;
+  last_start_ = monotonic_now();
   return job;
 }
 
 void ResolverPool::finish(ResolverJob& job, int error, addrinfo* answer) noexcept {
   const std::lock_guard guard(mutex_);
+  if (--busy_ == 0) changed_.notify_all();
   job.error = error;
   job.answer = answer;
   if (job.state == ResolverJob::State::abandoned) {

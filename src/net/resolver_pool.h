@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 
+#include "sys/clock.h"
 #include "sys/fd.h"
 #include "sys/memory.h"
 
@@ -70,7 +71,9 @@ class ResolverPool {
   };
 
   ResolverPool() = default;
-  static void forget_parent() noexcept;
+  static void before_fork() noexcept;
+  static void after_fork_in_parent() noexcept;
+  static void after_fork_in_child() noexcept;
   static void* work(void* worker);
   bool start_worker() noexcept;
   bool any_running() const noexcept;
@@ -81,13 +84,16 @@ class ResolverPool {
   void delete_abandoned() noexcept;
 
   std::mutex mutex_;
-  std::condition_variable worker_finished_;
-  ResolverJob* first_ = nullptr;  // waiting for a worker
+  std::condition_variable changed_;  // a worker ended, none is busy, or a fork is over
+  ResolverJob* first_ = nullptr;     // waiting for a worker
   ResolverJob* last_ = nullptr;
   // Left by their workers. Only threads of the program delete them: its memory functions need not
   // be safe on ours.
   ResolverJob* abandoned_ = nullptr;
   Worker workers_[most_workers];
+  int busy_ = 0;          // workers inside getaddrinfo()
+  TimePoint last_start_;  // of one of them
+  int forks_ = 0;         // under way: nobody begins a lookup
   unsigned process_ = 1;  // counts the forks that led here
 };
 
