@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <mutex>
 
+#include "capi/current_base.h"
 #include "capi/stream_door.h"
 #include "stream/fd_stream.h"
 #include "stream/filter.h"
@@ -31,7 +32,7 @@ ev::FdStream* descriptor_stream(bufferevent* bev) {
 }  // namespace
 
 bufferevent* bufferevent_socket_new(event_base* base, evutil_socket_t fd, int options) {
-  event_base* loop = ev::loop_or_current(base);
+  event_base* loop = base != nullptr ? base : ev::current_base;
   if (loop == nullptr || !options_make_sense(options)) return errno = EINVAL, nullptr;
   return ev::made_or_null([&] { return ev::new_socket_stream(*loop, fd, options); });
 }

@@ -125,6 +125,13 @@ void FdStream::on_output_changed(std::size_t added, std::size_t) {
   }
 }
 
+EndOutput FdStream::shut_down_descriptor() noexcept {
+  if (is_connecting()) return EndOutput::in_progress;
+  if (::shutdown(fd(), SHUT_WR) == 0) return EndOutput::done;
+  // A pipe or a tty knows no half close: its end is seen when it is closed.
+  return errno == ENOTSOCK ? EndOutput::done : EndOutput::failed;
+}
+
 // --- events ---
 
 void FdStream::read_event(int, short what, void* self) {
@@ -151,6 +158,14 @@ void FdStream::on_timeout(short direction) {
   end_attempt();
   const short side = direction == EV_READ ? BEV_EVENT_READING : BEV_EVENT_WRITING;
   fail(static_cast<short>(BEV_EVENT_TIMEOUT | side), ETIMEDOUT);
+}
+
+// --- the end ---
+
+// What is no socket, a pipe or a terminal, has no end of one direction: it ends when it is closed.
+EndOutput FdStream::shut_down_descriptor() noexcept {
+  const bool told = ::shutdown(fd(), SHUT_WR) == 0 || errno == ENOTSOCK;
+  return told ? EndOutput::done : EndOutput::failed;
 }
 
 }  // namespace ev

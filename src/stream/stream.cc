@@ -116,13 +116,15 @@ bool Stream::disable(short what) {
 }
 
 void Stream::suspend_read(Suspend reason) {
-  if (read_suspended_ == 0) stop(EV_READ);
+  const bool was_free = read_suspended_ == 0;
   read_suspended_ |= bit(reason);
+  if (was_free) stop(EV_READ);
 }
 
 void Stream::suspend_write(Suspend reason) {
-  if (write_suspended_ == 0) stop(EV_WRITE);
+  const bool was_free = write_suspended_ == 0;
   write_suspended_ |= bit(reason);
+  if (was_free) stop(EV_WRITE);
 }
 
 void Stream::resume_read(Suspend reason) {
