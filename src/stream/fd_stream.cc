@@ -162,10 +162,4 @@ void FdStream::on_timeout(short direction) {
 
 // --- the end ---
 
-// What is no socket, a pipe or a terminal, has no end of one direction: it ends when it is closed.
-EndOutput FdStream::shut_down_descriptor() noexcept {
-  const bool told = ::shutdown(fd(), SHUT_WR) == 0 || errno == ENOTSOCK;
-  return told ? EndOutput::done : EndOutput::failed;
-}
-
 }  // namespace ev
