@@ -1,13 +1,22 @@
-# The five libraries, each shared and static, put together from the layers. Names, SONAMEs and dependencies are
-# part of the ABI: see docs/abi.md.
+# The libraries, each shared and static, put together from the layers. Names, SONAMEs and dependencies are
+# part of the ABI: see docs/abi.md. Those that libevent does not have are called bevel_<name> and have a version of
+# their own.
 
 # Without -Bsymbolic, on purpose: a process may hold libevent and libevent_core at once, and only interposition
 # makes both use the state of the first one.
 function(bevel_shared name)
   set(target ${name}_shared)
   add_library(${target} SHARED ${ARGN})
+  if(name MATCHES "^bevel_")
+    set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name} VERSION 1.0.0 SOVERSION 1)
+  else()
+    set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name}-2.1 VERSION 7.0.1 SOVERSION 7)
+    # The name that -l<name> finds, as in the installed tree.
+    add_custom_command(TARGET ${target} POST_BUILD VERBATIM
+      COMMAND ${CMAKE_COMMAND} -E create_symlink lib${name}-2.1.so.7 "${PROJECT_BINARY_DIR}/lib/lib${name}.so")
+  endif()
   set_target_properties(${target} PROPERTIES
-    OUTPUT_NAME ${name}-2.1 VERSION 7.0.1 SOVERSION 7 LINKER_LANGUAGE CXX
+    LINKER_LANGUAGE CXX
     LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib"
     LINK_DEPENDS "${PROJECT_SOURCE_DIR}/cmake/exports.map")
   target_link_options(${target} PRIVATE
@@ -18,9 +27,6 @@ function(bevel_shared name)
     target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc LINKER:-z,defs)
   endif()
   bevel_lto(${target})
-  # The name that -l<name> finds, as in the installed tree.
-  add_custom_command(TARGET ${target} POST_BUILD VERBATIM
-    COMMAND ${CMAKE_COMMAND} -E create_symlink lib${name}-2.1.so.7 "${PROJECT_BINARY_DIR}/lib/lib${name}.so")
 endfunction()
 
 # bevel_machine_code(<name> <layer>...): sets <name>_objects and <name>_code, the objects of these layers as our own
@@ -63,9 +69,11 @@ function(bevel_static name code)
   target_link_libraries(${target} INTERFACE $<LINK_ONLY:Threads::Threads> stdc++)
 endfunction()
 
-# bevel_library(<name> EXPORT <name in libevent::> CODE <name given to bevel_machine_code> [NEEDS <name>...])
+# bevel_library(<name> EXPORT <name in libevent::> CODE <name given to bevel_machine_code> [NEEDS <name>...]
+#               [LINKS <library>...])
+# NEEDS are libraries of ours, LINKS others.
 function(bevel_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "EXPORT;CODE" "NEEDS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "EXPORT;CODE" "NEEDS;LINKS")
   bevel_shared(${name} ${${arg_CODE}_objects})
   bevel_static(${name} ${arg_CODE})
   foreach(kind shared static)
@@ -78,35 +86,75 @@ function(bevel_library name)
     endforeach()
     set_property(GLOBAL APPEND PROPERTY BEVEL_LIBRARIES_${kind} ${target})
   endforeach()
+  if(arg_LINKS)
+    # Who links our shared library needs no development files of theirs.
+    target_link_libraries(${name}_shared PRIVATE "$<BUILD_INTERFACE:${arg_LINKS}>")
+    target_link_libraries(${name}_static PUBLIC ${arg_LINKS})
+  endif()
   add_library(libevent::${arg_EXPORT} ALIAS ${name}_shared)
   set_property(GLOBAL APPEND PROPERTY BEVEL_LIBRARIES ${name})
 endfunction()
 
 # The inner classes, for tests and benchmarks: bevel_upto_<layer> is a layer with all those below it, so that a test
-# links what its layer may use and an upward call is a link error; bevel_all is everything.
+# links what its layer may use and an upward call is a link error; bevel_all is everything but what needs the optional
+# libraries, which bevel_all_tls and bevel_all_compress add.
 function(bevel_archives)
   set(below Threads::Threads)
   foreach(layer IN LISTS BEVEL_CORE_LAYERS ITEMS tls_openssl capi_openssl capi_pthreads)
-    if(TARGET bevel_${layer})
-      set(target bevel_upto_${layer})
-      add_library(${target} STATIC $<TARGET_OBJECTS:bevel_${layer}>)
-      set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX)
-      target_include_directories(${target} PUBLIC "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/include")
-      target_link_libraries(${target} PUBLIC ${below})
-      if(layer MATCHES "openssl")
-        target_link_libraries(${target} PUBLIC OpenSSL::SSL OpenSSL::Crypto)
-      endif()
-      list(PREPEND below ${target})
-    endif()
+    bevel_archive(${layer} below)
   endforeach()
   add_library(bevel_all INTERFACE)
   target_link_libraries(bevel_all INTERFACE ${below})
+
+  set(with_tls ${below})
+  foreach(layer IN ITEMS tls_mbedtls capi_mbedtls tls_gnutls capi_gnutls)
+    bevel_archive(${layer} with_tls)
+  endforeach()
+  add_library(bevel_all_tls INTERFACE)
+  target_link_libraries(bevel_all_tls INTERFACE ${with_tls})
+
+  bevel_archive(compress below)
+  add_library(bevel_all_compress INTERFACE)
+  target_link_libraries(bevel_all_compress INTERFACE ${below})
 endfunction()
+
+# bevel_archive(<layer> <variable>): bevel_upto_<layer> over the targets in the variable, and in front of them there.
+function(bevel_archive layer variable)
+  if(NOT TARGET bevel_${layer})
+    return()
+  endif()
+  set(target bevel_upto_${layer})
+  add_library(${target} STATIC $<TARGET_OBJECTS:bevel_${layer}>)
+  set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX)
+  target_include_directories(${target} PUBLIC "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/include")
+  target_link_libraries(${target} PUBLIC ${${variable}})
+  foreach(library IN ITEMS openssl mbedtls gnutls compress)
+    if(layer MATCHES "${library}$")
+      target_link_libraries(${target} PUBLIC ${BEVEL_LINKS_${library}})
+    endif()
+  endforeach()
+  set(${variable} ${target} ${${variable}} PARENT_SCOPE)
+endfunction()
+
+# What the libraries are linked with.
+set(BEVEL_LINKS_openssl OpenSSL::SSL OpenSSL::Crypto)
+set(BEVEL_LINKS_mbedtls mbedtls mbedx509 mbedcrypto)
+set(BEVEL_LINKS_gnutls gnutls)
+set(BEVEL_LINKS_compress)
+if(BEVEL_ZSTD)
+  list(APPEND BEVEL_LINKS_compress zstd)
+endif()
+if(BEVEL_ZLIB)
+  list(APPEND BEVEL_LINKS_compress z)
+endif()
 
 function(bevel_libraries)
   bevel_machine_code(core ${BEVEL_CORE_LAYERS})
   bevel_machine_code(extra extra)
   bevel_machine_code(openssl tls_openssl capi_openssl)
+  bevel_machine_code(mbedtls tls_mbedtls capi_mbedtls)
+  bevel_machine_code(gnutls tls_gnutls capi_gnutls)
+  bevel_machine_code(compress compress)
   bevel_machine_code(pthreads capi_pthreads)
   if(NOT core_objects)
     message(STATUS "No layer has sources yet: no libraries")
@@ -121,10 +169,16 @@ function(bevel_libraries)
     target_link_libraries(event_extra_shared PRIVATE -Wl,--as-needed)
   endif()
   if(openssl_objects)
-    bevel_library(event_openssl EXPORT openssl CODE openssl NEEDS event_core)
-    # Who links our shared library needs no development files of OpenSSL.
-    target_link_libraries(event_openssl_shared PRIVATE $<BUILD_INTERFACE:OpenSSL::SSL>)
-    target_link_libraries(event_openssl_static PUBLIC OpenSSL::SSL OpenSSL::Crypto)
+    bevel_library(event_openssl EXPORT openssl CODE openssl NEEDS event_core LINKS ${BEVEL_LINKS_openssl})
+  endif()
+  if(mbedtls_objects)
+    bevel_library(event_mbedtls EXPORT mbedtls CODE mbedtls NEEDS event_core LINKS ${BEVEL_LINKS_mbedtls})
+  endif()
+  if(gnutls_objects)
+    bevel_library(bevel_gnutls EXPORT gnutls CODE gnutls NEEDS event_core LINKS ${BEVEL_LINKS_gnutls})
+  endif()
+  if(compress_objects)
+    bevel_library(bevel_compress EXPORT compress CODE compress NEEDS event_core LINKS ${BEVEL_LINKS_compress})
   endif()
   if(pthreads_objects)
     bevel_library(event_pthreads EXPORT pthreads CODE pthreads NEEDS event_core)

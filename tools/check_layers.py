@@ -3,7 +3,7 @@
 
 usage: check_layers.py [--objects BUILD_DIR]
 
-Sources: each layer includes only the layers below it, only the files made for it include OpenSSL, the heap is
+Sources: each layer includes only the layers below it, only the files made for them include TLS libraries, the heap is
 reached through sys/memory.h alone, apps and examples see public headers only, no file is too long.
 With --objects, the same for what the object files of a build refer to: exported C functions are called by
 nobody below capi/, and neither malloc nor the global operator new by anybody but sys/memory.cc.
@@ -29,8 +29,14 @@ ALLOWED = {
     "tls": {"sys", "loop", "buffer", "limit", "net", "stream"},
     "capi": {"sys", "loop", "buffer", "limit", "net", "stream", "tls"},
     "extra": set(),
+    "compress": {"sys/seam.h"},
 }
-MAY_USE_OPENSSL = ("src/tls/openssl/", "src/capi/bufferevent_ssl.cc")
+# Whose headers only the files made for them include.
+MAY_USE = {
+    "openssl": ("src/tls/openssl/", "src/capi/bufferevent_ssl.cc"),
+    "mbedtls": ("src/tls/mbedtls/",),
+    "gnutls": ("src/tls/gnutls/",),
+}
 HEAP = "src/sys/memory.cc"
 PUBLIC_ONLY = ("apps", "examples", "include")
 SOURCE_FOLDERS = ("src", "include", "tests", "apps", "examples", "bench", "fuzz", "tools", "script")
@@ -68,9 +74,9 @@ def line_of(text, position):
 
 def check_include(name, layer, quote, target):
     """The complaint about one include of a file in src/, or None."""
-    if target.startswith("openssl/") and not name.startswith(MAY_USE_OPENSSL):
-        return "OpenSSL belongs to src/tls/openssl/"
     top = target.split("/")[0]
+    if quote == "<" and top in MAY_USE and not name.startswith(MAY_USE[top]):
+        return f"<{top}/> belongs to src/tls/{top}/"
     if top in ALLOWED and quote == '"':
         if top != layer and top not in ALLOWED[layer] and target not in ALLOWED[layer]:
             return f"{layer}/ may not include {target}"

@@ -131,6 +131,37 @@ EVENT2_EXPORT_SYMBOL
 int bevel_pair_new(struct event_base* first, struct event_base* second, int options, int flags,
                    struct bufferevent* pair[2]);
 
+/* ---- TLS, with every library -------------------------------------------------------------------- */
+
+/**
+ * Begins to use new keys for what is written from now on (TLS 1.3's key update).
+ *
+ * @param bev      a TLS stream of any library whose handshake is complete
+ * @param ask_peer nonzero: the peer shall change its keys too
+ * @return -1 for other kinds, before TLS 1.3 (see bufferevent_ssl_renegotiate()), and if the library
+ *   has no such function
+ */
+EVENT2_EXPORT_SYMBOL
+int bevel_tls_key_update(struct bufferevent* bev, int ask_peer);
+
+/**
+ * Goes on with a handshake that waits for the program. These put it on hold:
+ *
+ * - OpenSSL: a certificate callback (SSL_CTX_set_cert_cb()) that returns a negative number, a
+ *   client-hello callback that returns SSL_CLIENT_HELLO_RETRY, a verification callback that calls
+ *   SSL_set_retry_verify(), and an engine that works asynchronously (if that has a descriptor, the
+ *   stream goes on by itself when it becomes readable)
+ * - mbedTLS: an asynchronous private key (MBEDTLS_ERR_SSL_ASYNC_IN_PROGRESS)
+ * - GnuTLS: a callback that returns GNUTLS_E_AGAIN or GNUTLS_E_INTERRUPTED
+ *
+ * Meanwhile no bytes move, and no event is raised but those of timeouts. The callback is called
+ * again, from the loop. Calling this too early is harmless.
+ *
+ * @return -1 if `bev` is no TLS stream
+ */
+EVENT2_EXPORT_SYMBOL
+int bevel_tls_resume(struct bufferevent* bev);
+
 #ifdef __cplusplus
 }
 #endif

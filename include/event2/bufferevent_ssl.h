@@ -4,7 +4,10 @@
 /**
  * @file event2/bufferevent_ssl.h
  *
- * Bufferevents that speak TLS by means of OpenSSL. Programs link with -levent_openssl too.
+ * Bufferevents that speak TLS by means of OpenSSL or of mbedTLS. Programs link with -levent_openssl
+ * or -levent_mbedtls too. For GnuTLS see event2/bevel_gnutls.h.
+ *
+ * What is said here for OpenSSL holds for mbedTLS as well.
  *
  * The program makes and configures the SSL object (certificates, verification, host name) and hands
  * it over. The handshake begins by itself; when it is complete the event callback is told
@@ -29,6 +32,13 @@ extern "C" {
 
 /** OpenSSL's SSL. */
 struct ssl_st;
+
+/** What mbedTLS calls by these names. */
+struct mbedtls_ssl_context;
+struct mbedtls_ssl_config;
+
+/** A context that belongs to a bufferevent or will. */
+typedef struct mbedtls_ssl_context mbedtls_dyncontext;
 
 /** Where a new bufferevent begins. */
 enum bufferevent_ssl_state {
@@ -84,7 +94,7 @@ EVENT2_EXPORT_SYMBOL int bufferevent_ssl_renegotiate(struct bufferevent* bev);
 /** Accepted for compatibility: pieces of the output are put together into full records anyhow. */
 #define BUFFEREVENT_SSL_BATCH_WRITE 2
 
-/** The flags in force; EV_UINT64_MAX for other kinds. */
+/** The flags in force; EV_UINT64_MAX for what is no TLS stream of any library. */
 EVENT2_EXPORT_SYMBOL ev_uint64_t bufferevent_ssl_get_flags(struct bufferevent* bev);
 
 /**
@@ -104,6 +114,67 @@ EVENT2_EXPORT_SYMBOL int bufferevent_openssl_get_allow_dirty_shutdown(struct buf
 
 /** Set (nonzero) or clear BUFFEREVENT_SSL_DIRTY_SHUTDOWN. Other kinds are ignored. */
 EVENT2_EXPORT_SYMBOL void bufferevent_openssl_set_allow_dirty_shutdown(struct bufferevent* bev,
+                                                                       int allow_dirty_shutdown);
+/**@}*/
+
+/** @name The same by means of mbedTLS. Programs link with -levent_mbedtls too. */
+/**@{*/
+
+/**
+ * Make a context in heap memory, as the functions below want it.
+ *
+ * @param conf must outlive the context. It also says which part the connection plays: a bufferevent
+ *   that begins with BUFFEREVENT_SSL_ACCEPTING needs one for MBEDTLS_SSL_IS_SERVER
+ * @return NULL without memory or if mbedTLS refuses the configuration
+ */
+EVENT2_EXPORT_SYMBOL mbedtls_dyncontext* bufferevent_mbedtls_dyncontext_new(
+    struct mbedtls_ssl_config* conf);
+
+/** Free a context that no bufferevent owns. NULL is ignored. */
+EVENT2_EXPORT_SYMBOL void bufferevent_mbedtls_dyncontext_free(mbedtls_dyncontext* ctx);
+
+/**
+ * Like bufferevent_openssl_socket_new().
+ *
+ * @param fd a non-blocking socket; -1 for one that is set later
+ * @param ctx its transport functions are replaced. Freed with the bufferevent if
+ *   BEV_OPT_CLOSE_ON_FREE is set, by bufferevent_mbedtls_dyncontext_free(): then it must come from
+ *   bufferevent_mbedtls_dyncontext_new(). Otherwise it is left talking to the socket.
+ */
+EVENT2_EXPORT_SYMBOL struct bufferevent* bufferevent_mbedtls_socket_new(
+    struct event_base* base, evutil_socket_t fd, mbedtls_dyncontext* ctx,
+    enum bufferevent_ssl_state state, int options);
+
+/** Like bufferevent_openssl_filter_new(). For `ctx` see bufferevent_mbedtls_socket_new(). */
+EVENT2_EXPORT_SYMBOL struct bufferevent* bufferevent_mbedtls_filter_new(
+    struct event_base* base, struct bufferevent* underlying, mbedtls_dyncontext* ctx,
+    enum bufferevent_ssl_state state, int options);
+
+/** The context of a stream of mbedTLS, which stays its; NULL for other kinds. */
+EVENT2_EXPORT_SYMBOL struct mbedtls_ssl_context* bufferevent_mbedtls_get_ssl(
+    struct bufferevent* bev);
+
+/**
+ * Take the first error of mbedTLS that has happened on a stream and was not taken yet: what its
+ * function returned, to be cast back to int; the next call takes the next one.
+ *
+ * @return 0 if there is none, and for other kinds
+ */
+EVENT2_EXPORT_SYMBOL unsigned long bufferevent_get_mbedtls_error(struct bufferevent* bev);
+
+/**
+ * Begin a new handshake on an open connection; BEV_EVENT_CONNECTED tells when it is complete. The
+ * configuration must allow it (mbedtls_ssl_conf_renegotiation()).
+ *
+ * @return -1 for other kinds, if the configuration does not allow it, and with TLS 1.3
+ */
+EVENT2_EXPORT_SYMBOL int bufferevent_mbedtls_renegotiate(struct bufferevent* bev);
+
+/** As bufferevent_openssl_get_allow_dirty_shutdown(). */
+EVENT2_EXPORT_SYMBOL int bufferevent_mbedtls_get_allow_dirty_shutdown(struct bufferevent* bev);
+
+/** As bufferevent_openssl_set_allow_dirty_shutdown(). */
+EVENT2_EXPORT_SYMBOL void bufferevent_mbedtls_set_allow_dirty_shutdown(struct bufferevent* bev,
                                                                        int allow_dirty_shutdown);
 /**@}*/
 

@@ -1,6 +1,6 @@
 # What the scripts need, as Debian 12 names it. docs/dependencies.md says why.
 
-packages_build=(cmake g++ gcc libc6-dev libssl-dev make ninja-build pkg-config)
+packages_build=(cmake g++ gcc libc6-dev libgnutls28-dev libmbedtls-dev libssl-dev libzstd-dev make ninja-build pkg-config zlib1g-dev)
 packages_test=(libevent-dev libgtest-dev openssl python3 util-linux)
 packages_format=(clang-format)
 packages_check=(binutils clang python3)

@@ -26,25 +26,19 @@ class Scope {
   bool& flag_;
 };
 
-const timeval* set_or_null(const timeval& time) { return timerisset(&time) ? &time : nullptr; }
-
 }  // namespace
 
-void TlsStream::pump() {
+void TlsStream::pump(Moves moves) {
   if (!is_up() || is_pumping_) return;
   const Scope pumping(is_pumping_);
   engine_wants_bytes_ = false;
-  if (shaking_hands_ && !shake_hands()) {
-    if (!ended_ && send_ciphertext()) wait_as_needed();
-    return;
+  if (shaking_hands_ && !parked_) {
+    shake_hands();
+    if (!shaking_hands_) moves = Moves::all;
   }
-  if (is_freed()) return;
-  write_plaintext();
-  if (is_freed() || ended_) return;
-  read_plaintext();
-  if (is_freed() || ended_) return;
-  // What the program wrote in its read callback goes with the same send.
-  write_plaintext();
+  if (!shaking_hands_ && !is_stopped()) {
+    move_plaintext(moves != Moves::flush, moves == Moves::all || !has_max_single_write());
+  }
   if (is_freed() || ended_ || !send_ciphertext()) return;
   tell_written();
   if (is_freed() || ended_) return;
@@ -52,34 +46,84 @@ void TlsStream::pump() {
   output_progressed();
 }
 
-// True when hands are shaken; the program may have freed us in its event callback.
-bool TlsStream::shake_hands() {
+// What the program writes in its read callback goes with the same send.
+void TlsStream::move_plaintext(bool reads, bool writes) {
+  if (writes) write_plaintext();
+  if (reads && !is_stopped()) read_plaintext();
+  if ((renewing_ || engine_wants_bytes_) && !is_stopped()) continue_handshake();
+  if (writes && !has_max_single_write() && !is_stopped()) write_plaintext();
+}
+
+// --- Handshakes ---
+
+void TlsStream::shake_hands() {
   TlsResult step;
   {
     const Scope scope(in_engine_);
     step = engine_->handshake();
   }
-  parked_ = step.status == TlsStatus::parked;
   switch (step.status) {
     case TlsStatus::done:
       shaking_hands_ = false;
-      if (!send_ciphertext()) return false;
-      raise_event(BEV_EVENT_CONNECTED);
-      return true;
+      if (send_ciphertext()) raise_event(BEV_EVENT_CONNECTED);
+      return;
     case TlsStatus::want_read:
-      engine_wants_bytes_ = true;
-      return false;
     case TlsStatus::want_write:
-      return false;
+      return;
     case TlsStatus::parked:
-      park();
-      return false;
+      return park();
     default:
-      send_ciphertext();  // the alert that tells the peer why
-      fail_with(step, BEV_EVENT_READING);
-      return false;
+      return fail_with(step, BEV_EVENT_READING);
   }
 }
+
+// One on the open connection: ours, or the peer's that a write waits for.
+void TlsStream::continue_handshake() {
+  TlsResult step;
+  {
+    const Scope scope(in_engine_);
+    step = engine_->handshake();
+  }
+  switch (step.status) {
+    case TlsStatus::done:
+      engine_wants_bytes_ = false;
+      if (!renewing_) return;
+      renewing_ = false;
+      if (send_ciphertext()) raise_event(BEV_EVENT_CONNECTED);
+      return;
+    case TlsStatus::want_read:
+      // Not if only the program can take what stands in the way.
+      engine_wants_bytes_ = wants_read() || engine_->pending() == 0;
+      return;
+    case TlsStatus::want_write:
+      return;
+    case TlsStatus::parked:
+      return park();
+    default:
+      return fail_with(step, BEV_EVENT_READING);
+  }
+}
+
+bool TlsStream::renegotiate() {
+  if (!is_up() || shaking_hands_ || renewing_) return false;
+  {
+    const Scope scope(in_engine_);
+    if (!engine_->renegotiate()) return false;
+  }
+  renewing_ = true;
+  flush_soon();
+  return true;
+}
+
+bool TlsStream::update_keys(bool ask_peer) {
+  if (!is_up() || shaking_hands_) return false;
+  const Scope scope(in_engine_);
+  if (!engine_->update_keys(ask_peer)) return false;
+  flush_soon();
+  return true;
+}
+
+// --- Plaintext ---
 
 void TlsStream::read_plaintext() {
   if (!wants_read() || read_ended_) return;
@@ -88,57 +132,77 @@ void TlsStream::read_plaintext() {
   while (got.status == TlsStatus::done && wants_read()) {
     const std::size_t room = std::min(read_room(), max_single_read() - total);
     if (room == 0) break;
-    const std::span<std::byte> space = input->reserve_contiguous(std::min(room, record_size));
-    {
-      const Scope scope(in_engine_);
-      got = engine_->read(space.data(), std::min(space.size(), room));
-    }
-    input->commit_contiguous(got.status == TlsStatus::done ? got.count : 0);
-    total += got.status == TlsStatus::done ? got.count : 0;
-    if (total == max_single_read()) break;
+    got = read_piece(room);
+    total += got.count;
   }
-  if (link_ && total > 0 && timerisset(&timeout_read) && wants_read()) wait_readable();
-  if (total > 0) deliver_read();
-  if (is_freed() || ended_) return;
+  if (total > 0) {
+    if (link_) run_timer(ev_read, timeout_read, wants_read());
+    deliver_read();
+  }
+  if (is_stopped()) return;
   switch (got.status) {
-    case TlsStatus::done:
-      if (wants_read() && has_unread()) flush_soon();  // the turn's share is read
-      return;
+    case TlsStatus::done:  // wait_as_needed() goes on in the next turn
     case TlsStatus::want_read:
     case TlsStatus::want_write:
       return;
     case TlsStatus::parked:
       return park();
     default:
-      if (got.status == TlsStatus::failed) send_ciphertext();
       return fail_with(got, BEV_EVENT_READING);
   }
+}
+
+// One record at most, straight into the input.
+TlsResult TlsStream::read_piece(std::size_t most) {
+  most = std::min(most, record_size);
+  if (link_) most = allowance(Direction::read, most);
+  if (most == 0) return {TlsStatus::want_read, 0};
+  const std::span<std::byte> space = input->reserve_contiguous(most);
+  TlsResult got;
+  {
+    const Scope scope(in_engine_);
+    got = engine_->read(space.data(), most);
+  }
+  if (got.status != TlsStatus::done) got.count = 0;
+  if (link_) spend(Direction::read, got.count);
+  input->commit_contiguous(got.count);
+  return got;
 }
 
 void TlsStream::write_plaintext() {
   const std::size_t most = max_single_write();
   std::size_t total = 0;
-  while (wants_write() && !output->empty() && total < most && outgoing().size() < most_ciphertext) {
-    const TlsResult step = write_front();
-    if (step.status != TlsStatus::done) {
-      engine_wants_bytes_ = step.status == TlsStatus::want_read;
-      if (step.status == TlsStatus::parked) return park();
-      if (!engine_wants_bytes_ && step.status != TlsStatus::want_write) {
-        fail_with(step, BEV_EVENT_WRITING);
-      }
-      return;
+  engine_wants_bytes_ = false;
+  while (wants_write() && !write_ended_ && !output->empty() && total < most &&
+         outgoing().size() < most_ciphertext) {
+    const TlsResult step = write_front(most - total);
+    switch (step.status) {
+      case TlsStatus::done:
+        output->take_front(step.count);
+        total += step.count;
+        wrote_plaintext_ |= step.count > 0;
+        if (step.count == 0) return;
+        break;
+      case TlsStatus::want_read:
+        engine_wants_bytes_ = true;
+        return;
+      case TlsStatus::want_write:
+        return;
+      case TlsStatus::parked:
+        return park();
+      default:
+        return fail_with(step, BEV_EVENT_WRITING);
     }
-    output->take_front(step.count);
-    total += step.count;
-    wrote_plaintext_ = true;
   }
 }
 
 // One record of the front of the output. Small pieces are put together: a record each would cost
 // the peer and the wire.
-TlsResult TlsStream::write_front() {
+TlsResult TlsStream::write_front(std::size_t most) {
   static thread_local std::byte scratch[record_size];
-  const std::size_t most = std::min({record_size, max_single_write(), output->size()});
+  most = std::min({record_size, most, output->size()});
+  if (link_) most = allowance(Direction::write, most);
+  if (most == 0) return {TlsStatus::want_write, 0};
   iovec pieces[64];
   const int used = output->peek(pieces, 64, most);
   if (used < 1) return {TlsStatus::failed, 0};
@@ -154,18 +218,27 @@ TlsResult TlsStream::write_front() {
     from = scratch;
   }
   const Scope scope(in_engine_);
-  return engine_->write(from, size);
+  const TlsResult step = engine_->write(from, size);
+  if (link_) spend(Direction::write, step.status == TlsStatus::done ? step.count : 0);
+  return step;
 }
 
-// False when the wire broke; the program has been told and may have freed us.
+// --- Ciphertext ---
+
+// False when the wire broke or the program freed us; it has been told.
 bool TlsStream::send_ciphertext() {
   if (link_) return true;
-  while (!outbound_.empty()) {
-    const IoResult sent = outbound_.write_to(FdStream::fd(), outbound_.size());
-    if (sent.would_block()) break;
+  while (!outbound_.empty() && !write_ended_) {
+    std::size_t room = outbound_.size();
+    if (throttle() != nullptr && throttle()->waiting(Direction::write)) return true;
+    if (wants_write() && !shaking_hands_) room = allowance(Direction::write, room);
+    if (room == 0) return true;
+    const IoResult sent = outbound_.write_to(FdStream::fd(), room);
+    spend(Direction::write, sent.ok() ? static_cast<std::size_t>(sent.count) : 0);
+    if (sent.would_block()) return true;
     if (!sent.ok()) {
-      if (!ended_) fail_wire(sent, BEV_EVENT_WRITING);
-      return false;
+      if (!ended_) fail_wire(sent.error, BEV_EVENT_WRITING);
+      return !is_freed() && !ended_;
     }
   }
   return true;
@@ -174,59 +247,8 @@ bool TlsStream::send_ciphertext() {
 void TlsStream::tell_written() {
   if (!wrote_plaintext_ || (!link_ && !outbound_.empty())) return;
   wrote_plaintext_ = false;
-  if (link_ && timerisset(&timeout_write) && wants_write() && !output->empty()) wait_writable();
+  if (link_) run_timer(ev_write, timeout_write, wants_write() && !output->empty());
   deliver_write();
-}
-
-void TlsStream::wait_as_needed() {
-  if (ended_ || !is_up()) {
-    loop().remove(ev_read);
-    loop().remove(ev_write);
-    return;
-  }
-  const bool reads = shaking_hands_ ? !parked_ : wants_read();
-  wait_for_bytes((reads || engine_wants_bytes_) && !wire_ended_ && !read_ended_);
-  if (link_) return;
-  if (!outbound_.empty()) {
-    if (!is_waiting_writable()) wait_writable();
-    return;
-  }
-  if (is_waiting_writable()) loop().remove(ev_write);
-  if (!shaking_hands_ && wants_write() && !output->empty() && !engine_wants_bytes_) flush_soon();
-}
-
-void TlsStream::wait_for_bytes(bool wanted) {
-  if (!link_) {
-    const bool waits = (ev_read.ev_evcallback.evcb_flags & EVLIST_INSERTED) != 0;
-    if (wanted && !waits) wait_readable();
-    if (!wanted && waits) loop().remove(ev_read);
-    return;
-  }
-  if (wanted) {
-    link_.lower().resume_read(Suspend::filter);
-    const bool runs = (ev_read.ev_evcallback.evcb_flags & EVLIST_TIMEOUT) != 0;
-    if (!runs && set_or_null(timeout_read) != nullptr) wait_readable();
-  } else {
-    link_.lower().suspend_read(Suspend::filter);
-    loop().remove(ev_read);
-  }
-}
-
-// --- waiting for somebody else ---
-
-void TlsStream::park() {
-  parked_ = true;
-  const int descriptor = engine_->wake_descriptor();
-  if (descriptor < 0) return;  // the program calls us when it is done
-  if (wake_ == nullptr) wake_.reset(new (allocate(sizeof(event))) event{});
-  loop().remove(*wake_);
-  assign(*wake_, &loop(), descriptor, EV_READ, wake_event, this);
-  loop().add(*wake_, nullptr);
-}
-
-void TlsStream::wake_event(int, short, void* self) {
-  TlsStream& stream = *static_cast<TlsStream*>(self);
-  from_loop(stream, [&] { stream.pump(); });
 }
 
 // --- the end ---
@@ -268,19 +290,26 @@ void TlsStream::fail_with(TlsResult result, short side) {
                       (dirty && (flags_ & BUFFEREVENT_SSL_DIRTY_SHUTDOWN) != 0);
   read_ended_ = true;
   ended_ = result.status != TlsStatus::closed;
+  if (result.status == TlsStatus::failed) send_ciphertext();  // the alert that tells the peer why
   wait_as_needed();
-  const short directions = link_ ? short{0} : side;
-  const int error = is_eof || dirty ? 0 : EPROTO;
   enabled = static_cast<short>(enabled & ~(side == BEV_EVENT_READING ? EV_READ : EV_WRITE));
-  errno = error;
+  errno = result.status == TlsStatus::failed ? EPROTO : 0;
+  // The end of another bufferevent is no direction's own.
+  const short directions = link_ && dirty ? short{0} : side;
   raise_event(static_cast<short>((is_eof ? BEV_EVENT_EOF : BEV_EVENT_ERROR) | directions));
 }
 
-void TlsStream::fail_wire(IoResult result, short side) {
-  ended_ = true;
-  wait_as_needed();
+// What the peer sent before it stopped taking our bytes, an alert perhaps, can still be read.
+void TlsStream::fail_wire(int error, short side) {
+  if (side == BEV_EVENT_WRITING && !shaking_hands_) {
+    write_ended_ = true;
+    outbound_.take_front(outbound_.size());
+  } else {
+    ended_ = true;
+  }
   enabled = static_cast<short>(enabled & ~(side == BEV_EVENT_READING ? EV_READ : EV_WRITE));
-  errno = result.error;
+  wait_as_needed();
+  errno = error;
   raise_event(static_cast<short>(BEV_EVENT_ERROR | side));
 }
 

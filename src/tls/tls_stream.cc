@@ -11,17 +11,18 @@ namespace {
 
 constexpr unsigned largest_wire_read_shift = 17;  // 128 KiB
 
-void free_event(event* ev) { release(ev); }
-
 }  // namespace
 
 TlsStream* TlsStream::make(const TlsSetup& setup) {
   Stream* lower = setup.underlying != nullptr ? &Stream::of(setup.underlying) : nullptr;
   const Lock lower_lock = lower != nullptr ? shared_lock(*lower, setup.options) : Lock();
   std::unique_ptr<TlsStream, void (*)(TlsStream*)> stream(
-      new TlsStream(setup, lower != nullptr ? -1 : setup.fd), [](TlsStream* made) { delete made; });
+      new TlsStream(setup, lower != nullptr ? -1 : setup.fd), [](TlsStream* made) {
+        made->abandon();
+        delete made;
+      });
   if (lower_lock) stream->use_lock(Lock::borrow(lower_lock.handle()));
-  if (!setup.engine->attach(*stream)) throw std::bad_alloc();
+  if (!setup.engine->attach(*stream, setup.state)) throw std::bad_alloc();
   stream->engine_.reset(setup.engine);
   if (lower != nullptr) {
     Hold hold(*lower);
@@ -34,29 +35,44 @@ TlsStream* TlsStream::make(const TlsSetup& setup) {
 TlsStream::TlsStream(const TlsSetup& setup, int fd)
     : FdStream(*setup.loop, fd,
                setup.underlying != nullptr ? setup.options & ~BEV_OPT_THREADSAFE : setup.options),
-      wake_(nullptr, free_event),
       initial_state_(setup.state),
       shaking_hands_(setup.state != TlsState::open) {
+  assign(wake_, &loop(), -1, 0, wake_event, this);
   output->unfreeze(End::front);
   input->unfreeze(End::back);
 }
 
 TlsStream::~TlsStream() {
-  if (wake_ != nullptr) loop().remove_noblock(*wake_);
+  loop().remove_noblock(wake_);
   if (engine_ == nullptr) return;
   engine_->detach(has_option(BEV_OPT_CLOSE_ON_FREE));
   link_.detach(has_option(BEV_OPT_CLOSE_ON_FREE));
+}
+
+// Construction failed: what the program brought stays its own, also with BEV_OPT_CLOSE_ON_FREE.
+void TlsStream::abandon() noexcept {
+  if (engine_ != nullptr) engine_.release()->detach(false);
+  link_.detach(false);
+  FdStream::set_fd(-1);
 }
 
 int TlsStream::fd() const noexcept { return link_ ? link_.lower().fd() : FdStream::fd(); }
 
 bool TlsStream::set_fd(int fd) {
   if (link_) return link_.lower().set_fd(fd);
-  engine_->restart(initial_state_);
+  // A connection that the program opened goes on with another descriptor.
+  const bool fresh = initial_state_ == TlsState::open || engine_->restart(initial_state_);
+  if (!fresh && fd >= 0) {
+    errno = EINVAL;
+    return false;
+  }
+  loop().remove_noblock(wake_);
   inbound_.take_front(inbound_.size());
   outbound_.take_front(outbound_.size());
   shaking_hands_ = initial_state_ != TlsState::open;
-  ended_ = read_ended_ = wire_ended_ = parked_ = engine_wants_bytes_ = said_goodbye_ = false;
+  ended_ = !fresh;
+  read_ended_ = write_ended_ = wire_ended_ = parked_ = renewing_ = said_goodbye_ = false;
+  engine_wants_bytes_ = reads_next_turn_ = false;
   if (!FdStream::set_fd(fd)) return false;
   if (is_up()) flush_soon();
   return true;
@@ -74,40 +90,43 @@ bool TlsStream::has_unread() const noexcept {
 }
 
 bool TlsStream::start(short what) {
-  if (!is_up()) {
-    if (is_connecting() && (what & EV_WRITE) != 0) return wait_writable();
-    return true;
+  if (is_up()) {
+    if (!is_pumping_) wait_as_needed();
+  } else if (is_connecting() && (what & EV_WRITE) != 0) {
+    return wait_writable();
   }
-  if ((what & EV_READ) != 0 && !shaking_hands_) {
-    wait_for_bytes(true);
-    if (has_unread()) flush_soon();
-  }
-  if ((what & EV_WRITE) != 0) flush_soon();
   return true;
 }
 
+// A handshake goes on whatever the program enabled; ciphertext that was made must leave.
 void TlsStream::stop(short what) {
-  if (link_) {
-    if ((what & EV_READ) != 0) loop().remove(ev_read);
-    if ((what & EV_WRITE) != 0) loop().remove_timer(ev_write);
-  } else if (is_connecting()) {
-    return FdStream::stop(what);
+  if (!link_ && is_connecting()) {
+    FdStream::stop(what);
+  } else if (!is_pumping_) {
+    wait_as_needed();
   }
-  // The handshake goes on whatever the program enabled; ciphertext that was made must leave.
-  if (ended_ || !is_pumping_) wait_as_needed();
 }
 
-bool TlsStream::renegotiate() {
-  if (!is_up() || shaking_hands_ || !engine_->renegotiate()) return false;
-  shaking_hands_ = true;
-  flush_soon();
-  return true;
+void TlsStream::adjust_timeouts() {
+  if (!is_up()) return FdStream::adjust_timeouts();
+  loop().remove_timer(ev_read);
+  loop().remove_timer(ev_write);
+  if (!is_pumping_) wait_as_needed();
 }
 
-bool TlsStream::update_keys(bool ask_peer) {
-  if (!is_up() || shaking_hands_ || !engine_->update_keys(ask_peer)) return false;
+void TlsStream::unpause(short what) {
+  if ((what & EV_READ) == 0) return flush_soon();
+  if (!is_up()) return;
+  if (link_) {
+    pump(Moves::all);
+  } else {
+    on_readable();
+  }
+}
+
+void TlsStream::resume_handshake() {
+  parked_ = false;
   flush_soon();
-  return true;
 }
 
 // --- the wire ---
@@ -144,60 +163,65 @@ IoResult TlsStream::send(const void* from, std::size_t size) noexcept {
 // --- events ---
 
 void TlsStream::on_readable() {
-  if (link_ || inbound_.size() < most_ciphertext / 2) {
-    const std::size_t wanted = std::size_t{1} << read_size_shift_;
-    const IoResult got = inbound_.read_from(FdStream::fd(), most_ciphertext, wanted);
-    if (got.end_of_stream()) {
-      wire_ended_ = true;
-    } else if (!got.ok() && !got.would_block()) {
-      return fail_wire(got, BEV_EVENT_READING);
-    } else if (got.count == static_cast<ssize_t>(wanted) &&
-               read_size_shift_ < largest_wire_read_shift) {
-      read_size_shift_++;
-    }
+  const bool limited = wants_read() && !shaking_hands_;
+  std::size_t wanted = std::size_t{1} << read_size_shift_;
+  if (limited) wanted = allowance(Direction::read, wanted);
+  if (wanted == 0) return wait_as_needed();
+  const IoResult got = inbound_.read_from(FdStream::fd(), most_ciphertext, wanted);
+  spend(Direction::read, got.ok() ? static_cast<std::size_t>(got.count) : 0);
+  if (got.count == static_cast<ssize_t>(std::size_t{1} << read_size_shift_) &&
+      read_size_shift_ < largest_wire_read_shift) {
+    read_size_shift_++;
   }
-  pump();
+  wire_ended_ = got.end_of_stream();
+  pump(Moves::read);
+  const bool broken = got.count < 0 && !got.would_block();
+  if (broken && !is_freed() && !ended_) fail_wire(got.error, BEV_EVENT_READING);
 }
-
-void TlsStream::on_writable() { pump(); }
 
 void TlsStream::on_connected() {
   if (!shaking_hands_) raise_event(BEV_EVENT_CONNECTED);
-  if (!is_freed()) pump();
+  if (!is_freed()) pump(Moves::read);
 }
 
 void TlsStream::on_timeout(short direction) {
   if (!shaking_hands_ || is_connecting()) return FdStream::on_timeout(direction);
   ended_ = true;
-  loop().remove(ev_read);
-  loop().remove(ev_write);
+  loop().remove_noblock(ev_read);
+  loop().remove_noblock(ev_write);
   fail(BEV_EVENT_TIMEOUT, ETIMEDOUT);
 }
 
 void TlsStream::on_output_changed(std::size_t added, std::size_t) {
   if (added == 0 || !wants_write() || !is_up() || is_pumping_ || shaking_hands_) return;
-  flush_soon();
+  if (has_max_single_write()) {
+    continue_next_turn();
+  } else {
+    flush_soon();
+  }
 }
 
 void TlsStream::lower_read(bufferevent*, void* self) {
   TlsStream& stream = *static_cast<TlsStream*>(self);
-  from_loop(stream, [&] { stream.pump(); });
+  from_loop(stream, [&] { stream.pump(Moves::read); });
 }
 
 void TlsStream::lower_write(bufferevent*, void* self) {
   TlsStream& stream = *static_cast<TlsStream*>(self);
-  from_loop(stream, [&] { stream.pump(); });
+  from_loop(stream, [&] { stream.pump(Moves::read); });
 }
 
 void TlsStream::lower_event(bufferevent*, short what, void* self) {
   TlsStream& stream = *static_cast<TlsStream*>(self);
   const int error = errno;
   from_loop(stream, [&] {
-    if ((what & BEV_EVENT_CONNECTED) != 0 && stream.shaking_hands_) return stream.pump();
-    if ((what & BEV_EVENT_EOF) != 0) {
-      stream.wire_ended_ = true;
-      return stream.pump();
-    }
+    const bool begins = (what & BEV_EVENT_CONNECTED) != 0 && stream.shaking_hands_;
+    const bool ends = (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) != 0;
+    stream.wire_ended_ |= (what & BEV_EVENT_EOF) != 0;
+    if (begins || ends) stream.pump(Moves::read);
+    if (stream.is_freed() || begins || (what & BEV_EVENT_EOF) != 0) return;
+    stream.ended_ |= ends;
+    if (ends) stream.wait_as_needed();
     errno = error;
     stream.raise_event(what);
   });

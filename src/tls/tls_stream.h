@@ -5,9 +5,12 @@
 //   output -> write() -> engine -> send()    -> outbound_ -> one send   of all records of this turn
 //
 // On another bufferevent its input and output take the places of inbound_ and outbound_. Every path
-// ends in pump(): shake hands, decrypt, encrypt, send, and then say what to wait for. Bytes that
-// the engine or inbound_ holds while the stream may not read are remembered by has_unread():
-// whoever resumes the stream pumps it.
+// ends in pump(): shake hands, encrypt, decrypt, send, and then say what to wait for. Bytes that
+// are here already (has_unread()) and output beyond the turn's maximum continue in the next turn of
+// the loop, so that the maxima hold for each turn.
+//
+// Rate limits count ciphertext, as it passes the wire; on another bufferevent, which may have
+// limits of its own, plaintext. Handshakes do not wait for them, but are counted.
 #pragma once
 
 #include <memory>
@@ -31,7 +34,7 @@ class TlsStream final : public FdStream, private TlsWire {
   bool renegotiate();
   bool update_keys(bool ask_peer);
   // What a parked handshake waited for is there.
-  void resume_handshake() { flush_soon(); }
+  void resume_handshake();
 
   static constexpr std::size_t record_size = 16384;  // the most plaintext that one record carries
   static constexpr std::size_t most_ciphertext = 128 * 1024;  // that we hold in either direction
@@ -47,8 +50,17 @@ class TlsStream final : public FdStream, private TlsWire {
   bool is_ready_to_end() const noexcept override { return is_drained() && !shaking_hands_; }
 
  private:
+  // What a call of pump() may do besides sending: maxima that the program set are for a turn, and
+  // the flush at the end of user callbacks comes several times in one.
+  enum class Moves {
+    flush,  // write, unless there is a maximum
+    read,   // and read
+    all
+  };
+
   TlsStream(const TlsSetup& setup, int fd);
   ~TlsStream() override;
+  void abandon() noexcept;
 
   // --- TlsWire: what the engine sees ---
   IoResult receive(void* into, std::size_t most) noexcept override;
@@ -56,23 +68,36 @@ class TlsStream final : public FdStream, private TlsWire {
   int descriptor() const noexcept override { return FdStream::fd(); }
 
   void on_readable() override;
-  void on_writable() override;
+  void on_writable() override { pump(Moves::flush); }
   void on_connected() override;
   void on_timeout(short direction) override;
   void on_output_changed(std::size_t added, std::size_t deleted) override;
+  void adjust_timeouts() override;
+  void pause(short) override {}  // only asked for while we pump, and that ends in wait_as_needed()
+  void unpause(short what) override;
 
-  void pump();
-  bool shake_hands();
+  // --- tls_pump.cc; the program may free the stream in each of them
+  void pump(Moves moves);
+  void shake_hands();
+  void continue_handshake();
+  void move_plaintext(bool reads, bool writes);
   void read_plaintext();
+  TlsResult read_piece(std::size_t most);
   void write_plaintext();
-  TlsResult write_front();
+  TlsResult write_front(std::size_t most);
   bool send_ciphertext();
   void tell_written();
+  void fail_with(TlsResult result, short side);
+  void fail_wire(int error, short side);
+  bool is_stopped() const noexcept { return is_freed() || ended_ || parked_; }
+
+  // --- tls_wait.cc
   void wait_as_needed();
   void wait_for_bytes(bool wanted);
+  void wait_for_room();
+  void run_timer(event& timer, const timeval& timeout, bool wanted);
+  void continue_next_turn();
   void park();
-  void fail_with(TlsResult result, short side);
-  void fail_wire(IoResult result, short side);
   bool is_up() const noexcept;
   bool has_unread() const noexcept;
   evbuffer& incoming() noexcept { return link_ ? *link_.lower().input : inbound_; }
@@ -88,14 +113,17 @@ class TlsStream final : public FdStream, private TlsWire {
   UnderlyingLink link_;
   evbuffer inbound_;
   evbuffer outbound_;
-  std::unique_ptr<event, void (*)(event*)> wake_;  // while parked on a descriptor of the engine's
+  event wake_{};  // the next turn, or a descriptor of the engine's that we are parked on
   TlsState initial_state_;
-  bool shaking_hands_ = false;
-  bool read_ended_ = false;  // the peer said goodbye; we may still write
-  bool ended_ = false;       // truncated or failed: nothing moves any more
-  bool wire_ended_ = false;  // the wire said end of stream
+  bool shaking_hands_ = false;  // for the first time
+  bool renewing_ = false;       // the program is owed an event when the new handshake is over
+  bool read_ended_ = false;     // the peer said goodbye; we may still write
+  bool write_ended_ = false;    // the wire takes nothing more; we may still read
+  bool ended_ = false;          // truncated or failed: nothing moves any more
+  bool wire_ended_ = false;     // the wire said end of stream
   bool parked_ = false;
-  bool engine_wants_bytes_ = false;  // a handshake or a write waits for the peer
+  bool reads_next_turn_ = false;     // so the wire is left alone until then
+  bool engine_wants_bytes_ = false;  // a write waits for the peer
   bool wrote_plaintext_ = false;     // the program is owed a write callback
   bool in_engine_ = false;           // calls of the engine are ours, so sends may be collected
   bool is_pumping_ = false;

@@ -2,17 +2,9 @@
 
 #include <openssl/err.h>
 
-#include <algorithm>
-
 #include "tls/openssl/bio.h"
 
 namespace ev {
-
-OpenSslEngine::OpenSslEngine(SSL* ssl, TlsState state) noexcept : ssl_(ssl) {
-  // We offer what is at the front of a buffer that may have moved by the next try.
-  SSL_set_mode(ssl_, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  play(state);
-}
 
 const void* OpenSslEngine::identity() noexcept {
   static const char name[] = "OpenSSL";
@@ -24,17 +16,27 @@ void OpenSslEngine::play(TlsState state) noexcept {
   if (state == TlsState::accepting) SSL_set_accept_state(ssl_);
 }
 
-bool OpenSslEngine::attach(TlsWire& wire) noexcept {
+bool OpenSslEngine::attach(TlsWire& wire, TlsState state) noexcept {
   BIO* bio = new_wire_bio(wire);
   if (bio == nullptr) return false;
   wire_ = &wire;
   bio_ = bio;
+  BIO_up_ref(bio_);  // the program may give the SSL object another BIO
+  // The descriptor is the stream's from now on, also if the program's BIO was to close it.
+  BIO* old = SSL_get_rbio(ssl_);
+  if (old != nullptr && wire.descriptor() >= 0 && SSL_get_fd(ssl_) == wire.descriptor()) {
+    BIO_set_close(old, BIO_NOCLOSE);
+  }
   SSL_set_bio(ssl_, bio, bio);
+  // We offer what is at the front of a buffer that may have moved by the next try.
+  SSL_set_mode(ssl_, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  play(state);
   return true;
 }
 
 void OpenSslEngine::detach(bool owned) noexcept {
-  if (bio_ != nullptr) BIO_set_data(bio_, nullptr);
+  if (bio_ == nullptr) return;
+  BIO_set_data(bio_, nullptr);
   if (owned) {
     SSL_free(ssl_);
     ssl_ = nullptr;
@@ -46,21 +48,24 @@ void OpenSslEngine::detach(bool owned) noexcept {
       SSL_set_bio(ssl_, nullptr, nullptr);
     }
   }
+  BIO_free(bio_);
   bio_ = nullptr;
   wire_ = nullptr;
 }
 
-void OpenSslEngine::restart(TlsState state) noexcept {
-  SSL_clear(ssl_);
-  error_count_ = 0;
+bool OpenSslEngine::restart(TlsState state) noexcept {
+  if (SSL_clear(ssl_) != 1) return false;
+  errors_.clear();
+  renegotiating_ = false;
   play(state);
+  return true;
 }
 
-// --- the four calls ---
+// --- The four calls ---
 
 TlsResult OpenSslEngine::handshake() noexcept {
   ERR_clear_error();
-  return translate(SSL_do_handshake(ssl_), 0);
+  return renegotiating_ ? renegotiation_step() : translate(SSL_do_handshake(ssl_), 0);
 }
 
 TlsResult OpenSslEngine::read(void* into, std::size_t most) noexcept {
@@ -70,6 +75,7 @@ TlsResult OpenSslEngine::read(void* into, std::size_t most) noexcept {
 }
 
 TlsResult OpenSslEngine::write(const void* from, std::size_t size) noexcept {
+  if (must_finish_handshake_first()) return {TlsStatus::want_read, 0};
   ERR_clear_error();
   std::size_t count = 0;
   return translate(SSL_write_ex(ssl_, from, size, &count), count);
@@ -108,22 +114,51 @@ TlsResult OpenSslEngine::note_failure(int ssl_error) noexcept {
   while (const unsigned long code = ERR_get_error()) {
     truncated |= ERR_GET_LIB(code) == ERR_LIB_SSL &&
                  ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
-    if (error_count_ < errors_.size()) errors_[error_count_++] = code;
+    errors_.add(code);
   }
   return {truncated ? TlsStatus::truncated : TlsStatus::failed, 0};
 }
 
-// --- questions ---
-
-std::size_t OpenSslEngine::pending() const noexcept {
-  const int bytes = SSL_pending(ssl_);
-  return bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
-}
+// --- A handshake on an open connection ---
 
 bool OpenSslEngine::renegotiate() noexcept {
   if (SSL_version(ssl_) >= TLS1_3_VERSION) return false;
   ERR_clear_error();
-  return SSL_renegotiate(ssl_) == 1;
+  finished_before_ = {};
+  SSL_get_peer_finished(ssl_, finished_before_.data(), finished_before_.size());
+  renegotiating_ = SSL_renegotiate(ssl_) == 1;
+  return renegotiating_;
+}
+
+// Not by SSL_do_handshake(): it fails the connection when plaintext comes before the peer's answer,
+// and on the server it calls the handshake done as soon as it has been asked for. Looking for
+// plaintext does all that is needed, and a new Finished message tells the end.
+TlsResult OpenSslEngine::renegotiation_step() noexcept {
+  unsigned char byte;
+  std::size_t count = 0;
+  const int returned = SSL_peek_ex(ssl_, &byte, 1, &count);
+  Finished finished{};
+  SSL_get_peer_finished(ssl_, finished.data(), finished.size());
+  if (SSL_is_init_finished(ssl_) != 0 && finished != finished_before_) {
+    renegotiating_ = false;
+    return {TlsStatus::done, 0};
+  }
+  if (returned > 0) return {TlsStatus::want_read, 0};
+  return translate(returned, 0);
+}
+
+// SSL_write() would go on with a new handshake too, and fail when it meets plaintext of the peer. A
+// server that has only asked for one may write: perhaps the client never answers.
+bool OpenSslEngine::must_finish_handshake_first() const noexcept {
+  if (SSL_version(ssl_) >= TLS1_3_VERSION) return false;
+  return SSL_in_init(ssl_) != 0 || (SSL_is_server(ssl_) == 0 && SSL_renegotiate_pending(ssl_) != 0);
+}
+
+// --- Questions ---
+
+std::size_t OpenSslEngine::pending() const noexcept {
+  const int bytes = SSL_pending(ssl_);
+  return bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
 }
 
 bool OpenSslEngine::update_keys(bool ask_peer) noexcept {
@@ -139,15 +174,6 @@ int OpenSslEngine::wake_descriptor() noexcept {
   if (SSL_get_all_async_fds(ssl_, nullptr, &count) != 1 || count == 0 || count > 4) return -1;
   if (SSL_get_all_async_fds(ssl_, descriptors, &count) != 1) return -1;
   return descriptors[0];
-}
-
-unsigned long OpenSslEngine::take_error() noexcept {
-  if (error_count_ == 0) return 0;
-  const unsigned long first = errors_[0];
-  std::copy(errors_.begin() + 1, errors_.begin() + static_cast<std::ptrdiff_t>(error_count_),
-            errors_.begin());
-  error_count_--;
-  return first;
 }
 
 }  // namespace ev

@@ -7,20 +7,21 @@
 #include <array>
 
 #include "tls/engine.h"
+#include "tls/error_list.h"
 
 namespace ev {
 
 class OpenSslEngine final : public TlsEngine {
  public:
   // `ssl` is released with the engine only if detach() says that it is owned.
-  OpenSslEngine(SSL* ssl, TlsState state) noexcept;
+  explicit OpenSslEngine(SSL* ssl) noexcept : ssl_(ssl) {}
 
   // The identity that library() gives.
   static const void* identity() noexcept;
 
-  bool attach(TlsWire& wire) noexcept override;
+  bool attach(TlsWire& wire, TlsState state) noexcept override;
   void detach(bool owned) noexcept override;
-  void restart(TlsState state) noexcept override;
+  bool restart(TlsState state) noexcept override;
   TlsResult handshake() noexcept override;
   TlsResult read(void* into, std::size_t most) noexcept override;
   TlsResult write(const void* from, std::size_t size) noexcept override;
@@ -29,20 +30,25 @@ class OpenSslEngine final : public TlsEngine {
   bool renegotiate() noexcept override;
   bool update_keys(bool ask_peer) noexcept override;
   int wake_descriptor() noexcept override;
-  unsigned long take_error() noexcept override;
+  unsigned long take_error() noexcept override { return errors_.take(); }
   const void* library() const noexcept override { return identity(); }
   void* handle() const noexcept override { return ssl_; }
 
  private:
+  using Finished = std::array<unsigned char, 64>;
+
   TlsResult translate(int returned, std::size_t count) noexcept;
   TlsResult note_failure(int ssl_error) noexcept;
   void play(TlsState state) noexcept;
+  TlsResult renegotiation_step() noexcept;
+  bool must_finish_handshake_first() const noexcept;
 
   SSL* ssl_;
   TlsWire* wire_ = nullptr;
-  BIO* bio_ = nullptr;                     // the SSL object's, while attached
-  std::array<unsigned long, 8> errors_{};  // oldest first
-  std::size_t error_count_ = 0;
+  BIO* bio_ = nullptr;  // shared with the SSL object while attached
+  bool renegotiating_ = false;
+  Finished finished_before_{};  // the peer's, when we asked for a new handshake
+  ErrorList errors_;
 };
 
 }  // namespace ev
