@@ -114,25 +114,30 @@ Chain* evbuffer::unlink_front(std::size_t size) noexcept {
 
 // Fills the room behind the last chain first. Allocates before it changes anything.
 void evbuffer::copy_in(const void* data, std::size_t size) {
-  const std::size_t here = std::min(room(), size);
+  if (size <= room()) {
+    std::memcpy(last_->tail(), data, size);
+    return add_to_tail(size);
+  }
+  if (last_ != nullptr) return copy_in_pieces(data, size);
+  Chain* chain = Chain::make(size);
+  std::memcpy(chain->memory, data, size);
+  first_ = last_ = chain;
+  chain->length = total_ = size;
+}
+
+void evbuffer::copy_in_pieces(const void* data, std::size_t size) {
+  const std::size_t here = room();
   const std::size_t rest = size - here;
-  if (rest > 0 && (spare() == nullptr || spare()->capacity < rest)) {
+  if (spare() == nullptr || spare()->capacity < rest) {
     Chain* chain = Chain::make(grown(rest));
-    if (last_ == nullptr) {
-      first_ = last_ = chain;
-      std::memcpy(chain->memory, data, size);
-      return add_to_tail(size);
-    }
     release_chains(std::exchange(last_->next, chain));
   }
   if (here > 0) {
     std::memcpy(last_->tail(), data, here);
     add_to_tail(here);
   }
-  if (rest > 0) {
-    std::memcpy(last_->next->memory, static_cast<const std::byte*>(data) + here, rest);
-    add_to_spare(rest);
-  }
+  std::memcpy(last_->next->memory, static_cast<const std::byte*>(data) + here, rest);
+  add_to_spare(rest);
 }
 
 bool evbuffer::append(const void* data, std::size_t size) {

@@ -174,6 +174,7 @@ struct evbuffer final : ev::Allocated {
   bool fits(std::size_t size) const noexcept { return size <= max_size - total_; }
   std::size_t grown(std::size_t size) const noexcept;  // how much to allocate for `size` more bytes
   void copy_in(const void* data, std::size_t size);
+  void copy_in_pieces(const void* data, std::size_t size);
   void link_back(ev::Chain* chain) noexcept;  // a chain with bytes
   void link_back(ev::Chain* first, ev::Chain* last, std::size_t size) noexcept;
   void link_front(ev::Chain* first, ev::Chain* last, std::size_t size) noexcept;

@@ -38,7 +38,7 @@ void UserCallbacks::remove_all() noexcept {
 }
 
 evbuffer_cb_entry* UserCallbacks::find(evbuffer_cb_func function,
-                                      const void* argument) const noexcept {
+                                       const void* argument) const noexcept {
   if (function == nullptr) return nullptr;
   for (evbuffer_cb_entry* at = newest_; at != nullptr; at = at->next) {
     if (at->function == function && at->argument == argument) return at;
@@ -73,21 +73,21 @@ void UserCallbacks::sweep() noexcept {
   }
 }
 
-void BufferUse::enter() noexcept {
-  extras_->lock.lock();
-  ++extras_->users;
-  if (!extras_->callbacks.empty() && buffer_.observer_ != nullptr) {
-    held_ = buffer_.observer_;
-    held_->hold();
-  }
+BufferObserver* BufferUse::enter(evbuffer& buffer) noexcept {
+  BufferExtras& extras = *buffer.extras_;
+  extras.lock.lock();
+  ++extras.users;
+  if (extras.callbacks.empty() || buffer.observer_ == nullptr) return nullptr;
+  buffer.observer_->hold();
+  return buffer.observer_;
 }
 
-void BufferUse::leave() noexcept {
-  --extras_->users;
-  const bool last = extras_->may_go();
-  extras_->lock.unlock();
-  if (held_ != nullptr) held_->release();
-  if (last) delete &buffer_;
+void BufferUse::leave(evbuffer& buffer, BufferExtras& extras, BufferObserver* held) noexcept {
+  --extras.users;
+  const bool last = extras.may_go();
+  extras.lock.unlock();
+  if (held != nullptr) held->release();
+  if (last) delete &buffer;
 }
 
 bool BufferPairUse::comes_first(evbuffer& one, evbuffer& other) noexcept {

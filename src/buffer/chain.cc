@@ -13,18 +13,6 @@ constexpr std::size_t largest_chain = EV_SSIZE_MAX - 2 * page;
 
 }  // namespace
 
-Chain* Chain::try_make(std::size_t size) noexcept {
-  const std::uint8_t wanted = class_for(size);
-  if (wanted == no_class) return try_make_large(size);
-  void* place = chunk_cache.take(wanted);
-  if (place == nullptr) return nullptr;
-  auto* chain = new (place) Chain();
-  chain->memory = chain->payload.storage;
-  chain->capacity = chunk_sizes[wanted];
-  chain->size_class = wanted;
-  return chain;
-}
-
 Chain* Chain::try_make_large(std::size_t size) noexcept {
   if (size > largest_chain) return nullptr;
   const std::size_t capacity = (size + page - 1) / page * page;
@@ -36,17 +24,13 @@ Chain* Chain::try_make_large(std::size_t size) noexcept {
   return chain;
 }
 
-Chain* Chain::make(std::size_t size) {
-  Chain* chain = try_make(size);
-  if (chain == nullptr) throw std::bad_alloc();
-  return chain;
-}
+void Chain::out_of_memory() { throw std::bad_alloc(); }
 
 Chain* Chain::make_link(Kind kind) {
   static_assert(offsetof(Chain, payload) == chain_header_size);
   static_assert(sizeof(Chain) <= chain_header_size + chunk_sizes[link_class]);
   void* place = chunk_cache.take(link_class);
-  if (place == nullptr) throw std::bad_alloc();
+  if (place == nullptr) out_of_memory();
   auto* chain = new (place) Chain();
   chain->kind = kind;
   chain->size_class = link_class;
@@ -96,12 +80,8 @@ bool Chain::map_file() noexcept {
   return true;
 }
 
-void Chain::release() noexcept {
+void Chain::release_slowly() noexcept {
   if (shared() && count.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  destroy();
-}
-
-void Chain::destroy() noexcept {
   switch (kind) {
     case Kind::owned:
       break;

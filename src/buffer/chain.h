@@ -18,6 +18,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 
 #include "buffer/chunk_cache.h"
 
@@ -46,7 +47,14 @@ struct Chain {
   static Chain* make_view(Chain& chain, std::size_t skipped, std::size_t size);
   static Chain* try_make(std::size_t size) noexcept;  // make(), but null when there is no memory
 
-  void release() noexcept;  // drops one count; the last one returns the memory and runs the cleanup
+  // Drops one count; the last one returns the memory and runs the cleanup.
+  void release() noexcept {
+    if (kind == Kind::owned && size_class != no_class && !shared()) {
+      chunk_cache.give(this, size_class);
+    } else {
+      release_slowly();
+    }
+  }
 
   std::byte* data() noexcept { return memory + offset; }
   const std::byte* data() const noexcept { return memory + offset; }
@@ -84,8 +92,27 @@ struct Chain {
  private:
   static Chain* make_link(Kind kind);
   static Chain* try_make_large(std::size_t size) noexcept;
+  [[noreturn]] static void out_of_memory();
   bool map_file() noexcept;
-  void destroy() noexcept;
+  void release_slowly() noexcept;
 };
+
+inline Chain* Chain::try_make(std::size_t size) noexcept {
+  const std::uint8_t wanted = class_for(size);
+  if (wanted == no_class) return try_make_large(size);
+  void* place = chunk_cache.take(wanted);
+  if (place == nullptr) return nullptr;
+  auto* chain = new (place) Chain();
+  chain->memory = chain->payload.storage;
+  chain->capacity = chunk_sizes[wanted];
+  chain->size_class = wanted;
+  return chain;
+}
+
+inline Chain* Chain::make(std::size_t size) {
+  Chain* chain = try_make(size);
+  if (chain == nullptr) out_of_memory();
+  return chain;
+}
 
 }  // namespace ev

@@ -11,22 +11,23 @@ namespace ev {
 class BufferUse {
  public:
   explicit BufferUse(evbuffer& buffer) noexcept : buffer_(buffer), extras_(buffer.extras_) {
-    if (extras_ != nullptr) enter();
+    if (extras_ != nullptr) held_ = enter(buffer);
   }
   // Queries do not change the buffer, but they do lock it.
   explicit BufferUse(const evbuffer& buffer) noexcept : BufferUse(const_cast<evbuffer&>(buffer)) {}
   ~BufferUse() {
-    if (extras_ != nullptr) leave();
+    if (extras_ != nullptr) leave(buffer_, *extras_, held_);
   }
   BufferUse(const BufferUse&) = delete;
   BufferUse& operator=(const BufferUse&) = delete;
 
  private:
-  void enter() noexcept;
-  void leave() noexcept;
+  // Static, so that the members of the common, plain case live in registers.
+  static BufferObserver* enter(evbuffer& buffer) noexcept;
+  static void leave(evbuffer& buffer, BufferExtras& extras, BufferObserver* held) noexcept;
 
   evbuffer& buffer_;
-  BufferExtras* extras_;
+  BufferExtras* const extras_;
   BufferObserver* held_ = nullptr;
 };
 
