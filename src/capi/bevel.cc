@@ -57,6 +57,7 @@ int bevel_pair_new(event_base* first, event_base* second, int options, int flags
   if (first == nullptr || second == nullptr || pair == nullptr) return ev::refused();
   if ((flags & ~BEVEL_PAIR_EOF_ON_FREE) != 0) return ev::refused();
   if (first != second) options |= BEV_OPT_THREADSAFE | BEV_OPT_UNLOCK_CALLBACKS;
+  if ((options & BEV_OPT_THREADSAFE) != 0 && !ev::threads_enabled()) return ev::refused();
   const ev::PairOptions extra{(flags & BEVEL_PAIR_EOF_ON_FREE) != 0};
   return ev::status(
       [&] { ev::new_pair(*first, *second, options | BEV_OPT_DEFER_CALLBACKS, extra, pair); });

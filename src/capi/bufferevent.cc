@@ -19,10 +19,12 @@ using ev::Stream;
 namespace {
 
 // Unlocked callbacks run from the loop's own stack, or they would run in the middle of the
-// caller's.
+// caller's. A stream cannot be safe for threads before there are locks.
 bool options_make_sense(int options) {
   const bool unlock = (options & BEV_OPT_UNLOCK_CALLBACKS) != 0;
-  return !unlock || (options & BEV_OPT_DEFER_CALLBACKS) != 0;
+  const bool defer = (options & BEV_OPT_DEFER_CALLBACKS) != 0;
+  const bool thread_safe = (options & BEV_OPT_THREADSAFE) != 0;
+  return (!unlock || defer) && (!thread_safe || ev::threads_enabled());
 }
 
 ev::FdStream* descriptor_stream(bufferevent* bev) {
@@ -247,6 +249,7 @@ bufferevent* bufferevent_filter_new(bufferevent* underlying, bufferevent_filter_
 }
 
 int bufferevent_pair_new(event_base* base, int options, bufferevent* pair[2]) {
+  options |= BEV_OPT_DEFER_CALLBACKS;
   if (base == nullptr || pair == nullptr || !options_make_sense(options)) return ev::refused();
   return ev::status([&] { ev::new_pair(*base, options, pair); });
 }

@@ -66,7 +66,7 @@ bool FdStream::finish_connecting() {
     fail_to_connect(outcome.error, 0);
     return false;
   }
-  if (wants_write()) flush_soon();
+  if (wants_write() && !output->empty()) flush_soon();
   on_connected();
   return true;
 }
@@ -79,7 +79,9 @@ void FdStream::fail_to_connect(int error, int options) {
 // --- by name ---
 
 bool FdStream::connect_hostname(const addrinfo& hints, const char* host, int port) {
-  if (host == nullptr || port < 1 || port > 65535) {
+  const bool family_fits =
+      hints.ai_family == AF_UNSPEC || hints.ai_family == AF_INET || hints.ai_family == AF_INET6;
+  if (host == nullptr || port < 1 || port > 65535 || !family_fits) {
     errno = EINVAL;
     return false;
   }

@@ -199,7 +199,8 @@ class FilterStream final : public TimerStream {
       const auto result = functions_.output(output, &destination, limit, mode, functions_.context);
       spend(Direction::write, destination.size() - std::min(held, destination.size()));
       if (result == BEV_ERROR) {
-        fail(BEV_EVENT_ERROR | BEV_EVENT_WRITING, EPROTO);
+        // Deferred: this may be the program's own stack, in the middle of its bufferevent_write().
+        fail(BEV_EVENT_ERROR | BEV_EVENT_WRITING, EPROTO, BEV_TRIG_DEFER_CALLBACKS);
         return false;
       }
       if (result != BEV_OK) break;

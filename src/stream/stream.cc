@@ -136,7 +136,7 @@ void Stream::resume_read(Suspend reason) {
 void Stream::resume_write(Suspend reason) {
   if ((write_suspended_ & bit(reason)) == 0) return;
   write_suspended_ &= static_cast<std::uint8_t>(~bit(reason));
-  if (wants_write()) start(EV_WRITE);
+  if (wants_write() && !output_.empty()) start(EV_WRITE);
 }
 
 int Stream::flush(short, bufferevent_flush_mode) { return 0; }

@@ -200,7 +200,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   void deliver_read(int options = 0) { trigger(EV_READ, options); }
   void deliver_write(int options = 0) { trigger(EV_WRITE, options); }
   // Disables the directions named in `what` (BEV_EVENT_READING, _WRITING) and tells the program.
-  void fail(short what, int error);
+  void fail(short what, int error, int options = 0);
   void raise_event(short what, int options = 0);
 
   // What the rate limits leave of `wanted`. 0: none, the direction is suspended and go_on() will

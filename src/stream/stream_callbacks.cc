@@ -75,13 +75,13 @@ void Stream::tell_event(short what, int options) {
   defer_callbacks();
 }
 
-void Stream::fail(short what, int error) {
+void Stream::fail(short what, int error, int options) {
   short directions = 0;
   if ((what & BEV_EVENT_READING) != 0) directions |= EV_READ;
   if ((what & BEV_EVENT_WRITING) != 0) directions |= EV_WRITE;
   disable(directions);
   errno = error;
-  raise_event(what);
+  raise_event(what, options);
 }
 
 void Stream::defer_callbacks() noexcept { schedule(loop(), deferred_); }
