@@ -145,7 +145,10 @@ void FdStream::write_event(int, short what, void* self) {
 void FdStream::handle(short direction, short what) {
   from_loop(*this, [&] {
     if (what == EV_TIMEOUT) return on_timeout(direction);
-    if (connecting_ && (!finish_connecting() || is_freed())) return;
+    if (connecting_) {
+      // Output that waited for the connection is listed to leave now.
+      if (!finish_connecting() || is_freed() || direction == EV_WRITE) return;
+    }
     if (direction == EV_READ) {
       on_readable();
     } else {
