@@ -116,6 +116,7 @@ void Connector::finish_attempt(Attempt& attempt) {
     return;
   }
   open_--;
+  loop_.remove(attempt.ready);  // it fired, but the kernel may still watch the descriptor
   if (result.state == ConnectState::connected) {
     decide(attempt.socket.take(), 0);
     return;

@@ -131,14 +131,16 @@ evconnlistener::~evconnlistener() {
 }
 
 void evconnlistener::free() noexcept {
+  bool wait = false;
   {
     const Guard guard(lock_);
     freed_ = true;
     unwatch();
     if (busy_) return;  // on_event() deletes it
+    wait = dispatched_;
   }
-  // Waits for an on_event() that another thread is about to enter; that one leaves at once.
-  if (dispatched_ && event_base::is_alive(&loop_)) {
+  // For an on_event() that another thread is about to enter; it leaves at once.
+  if (wait && event_base::is_alive(&loop_)) {
     loop_.remove(readable_);
     loop_.remove(retry_);
   }

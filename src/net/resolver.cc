@@ -75,6 +75,8 @@ struct ResolveRequest : Allocated {
     int error = EVUTIL_EAI_AGAIN;
     addrinfo* answer = nullptr;
     if (!ResolverPool::instance().take_answer(*job_, error, answer) && asked_again()) return;
+    // It fired, but the kernel may still watch the descriptor, which goes now.
+    loop_.remove(ready_);
     callback_(error, answer, argument_);
     delete this;
   }
