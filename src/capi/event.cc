@@ -39,6 +39,12 @@ void check_assigned(const event* ev, const char* function) {
   if (ev::debug_mode()) ev::debug_check_assigned(*ev, function);
 }
 
+void check_may_assign(const event& ev, int fd, short events) {
+  if (!ev::debug_mode()) return;
+  ev::debug_check_not_added(ev, "event_assign");
+  if (fd >= 0 && (events & EV_SIGNAL) == 0) ev::debug_check_nonblocking(fd, "event_assign");
+}
+
 // An event that is in no list needs nothing from its base, which may have been freed. With threads
 // its callback may be running, so the base is asked if it is there.
 int delete_event(event* ev, bool (event_base::*remove)(event&) noexcept, const char* function) {
@@ -194,7 +200,7 @@ int event_assign(event* ev, event_base* base, evutil_socket_t fd, short events,
                  event_callback_fn callback, void* arg) {
   if (ev == nullptr) return refused();
   return ev::status([&] {
-    if (ev::debug_mode()) ev::debug_check_not_added(*ev, "event_assign");
+    check_may_assign(*ev, fd, events);
     ev::too_late_for_debug_mode();
     event_base* const used = base != nullptr ? base : ev::current_base;
     if (!ev::assign(*ev, used, fd, events, callback, arg == &self_marker ? ev : arg)) {
@@ -218,9 +224,9 @@ void event_free(event* ev) {
 }
 
 int event_base_set(event_base* base, event* ev) {
-  if (base == nullptr || ev == nullptr) return refused();
+  if (base == nullptr || ev == nullptr || !ev::set_loop(*ev, *base)) return refused();
   check_assigned(ev, "event_base_set");
-  return ev::set_loop(*ev, *base) ? 0 : refused();
+  return 0;
 }
 
 int event_base_once(event_base* base, evutil_socket_t fd, short events, event_callback_fn callback,

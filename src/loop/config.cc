@@ -38,3 +38,8 @@ bool event_config::accepts(const ev::BackendInfo& method) const noexcept {
   if (avoided || (method.features & features_) != features_) return false;
   return has_flag(EVENT_BASE_FLAG_IGNORE_ENV) || !forbidden_by_environment(method.name);
 }
+
+bool event_config::is_precise() const noexcept {
+  if (has_flag(EVENT_BASE_FLAG_PRECISE_TIMER)) return true;
+  return !has_flag(EVENT_BASE_FLAG_IGNORE_ENV) && std::getenv("EVENT_PRECISE_TIMER") != nullptr;
+}

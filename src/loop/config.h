@@ -37,6 +37,7 @@ struct event_config final : ev::Allocated {
 
   bool has_flag(int flag) const noexcept { return (flags_ & flag) != 0; }
   const ev::DispatchLimits& limits() const noexcept { return limits_; }
+  bool is_precise() const noexcept;  // by flag or environment
   // True when the method is wanted: it was not avoided, has the features, and the environment does
   // not forbid it.
   bool accepts(const ev::BackendInfo& method) const noexcept;

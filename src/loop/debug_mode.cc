@@ -78,10 +78,10 @@ void debug_check_not_added(const event& ev, const char* function) noexcept {
   if (state && state->added) fail(ev, function, "the event is pending");
 }
 
-void debug_check_nonblocking(const event& ev, const char* function) noexcept {
-  const int flags = fcntl(ev.ev_fd, F_GETFL);
+void debug_check_nonblocking(int fd, const char* function) noexcept {
+  const int flags = fcntl(fd, F_GETFL);
   if (flags != -1 && (flags & O_NONBLOCK) == 0) {
-    fail(ev, function, "an edge-triggered event needs a non-blocking descriptor");
+    log_fatal("%s: descriptor %d is not non-blocking", function, fd);
   }
 }
 

@@ -26,7 +26,7 @@ void debug_added(const event& ev) noexcept;
 void debug_removed(const event& ev) noexcept;
 void debug_check_assigned(const event& ev, const char* function) noexcept;
 void debug_check_not_added(const event& ev, const char* function) noexcept;
-void debug_check_nonblocking(const event& ev, const char* function) noexcept;
+void debug_check_nonblocking(int fd, const char* function) noexcept;
 
 // Forgets everything (libevent_global_shutdown).
 void debug_mode_shutdown() noexcept;

@@ -28,6 +28,11 @@ void stop_calls(event& ev) noexcept {
   if (is_signal(ev) && ev.ev_.ev_signal.ev_pncalls != nullptr) *ev.ev_.ev_signal.ev_pncalls = 0;
 }
 
+void log_event(const char* change, const event& ev, short conditions) noexcept {
+  ev::log_debug("event %p (fd %d) is %s: 0x%x", static_cast<const void*>(&ev), ev.ev_fd, change,
+                static_cast<unsigned>(conditions));
+}
+
 }  // namespace
 
 // --- bookkeeping ---
@@ -71,6 +76,7 @@ bool event_base::add(event& ev, const timeval* timeout) {
     start_timer(ev, deadline_after(*timeout));
   }
   note_pending(ev);
+  if (ev::debug_logging()) log_event("added", ev, ev.ev_events);
   return true;
 }
 
@@ -105,7 +111,8 @@ void event_base::start_timer(event& ev, ev::Deadline deadline) noexcept {
 
 // Rounded up, so that no timer fires early.
 ev::Deadline event_base::deadline_after(const timeval& delay) noexcept {
-  return std::chrono::ceil<std::chrono::microseconds>(clock_.now()) + ev::to_microseconds(delay);
+  return std::chrono::ceil<std::chrono::microseconds>(clock_.start_of_delay()) +
+         ev::to_microseconds(delay);
 }
 
 bool event_base::once(int fd, short what, event_callback_fn callback, void* arg,
@@ -174,6 +181,7 @@ void event_base::withdraw(event& ev) noexcept {
   }
   if (closure_of(ev.ev_evcallback) == ev::Closure::persist) ev.ev_.ev_io.ev_timeout = {};
   note_pending(ev);
+  if (ev::debug_logging()) log_event("removed", ev, ev.ev_events);
 }
 
 bool event_base::remove(event& ev) noexcept { return remove_and_wait(ev, Wait::unless_finalizing); }
@@ -237,6 +245,7 @@ void event_base::activate_locked(event& ev, short what, short calls) noexcept {
     unlist_writer(ev.ev_evcallback);
   }
   ev.ev_res = what;
+  if (ev::debug_logging()) log_event("active", ev, what);
   if (is_signal(ev)) ev.ev_.ev_signal.ev_ncalls = calls;
   activate_callback(ev.ev_evcallback);
 }

@@ -21,6 +21,7 @@ event_base::event_base(const event_config& config, const ev::BackendInfo& info,
       backend_(std::move(backend)),
       clock_(clock, !config.has_flag(EVENT_BASE_FLAG_NO_CACHE_TIME)),
       limits_(config.limits()),
+      precise_(config.is_precise()),
       timers_(std::chrono::floor<std::chrono::microseconds>(clock_.read())) {
   if (lock_) callback_done_.make();
   active_.set_priorities(1);
@@ -162,7 +163,7 @@ std::optional<ev::Duration> event_base::wait_time(int flags) noexcept {
   if (!active_.empty() || !writers_.empty() || break_ || (flags & EVLOOP_NONBLOCK) != 0) {
     return ev::Duration::zero();
   }
-  const std::optional<ev::Deadline> next = timers_.next();
+  const std::optional<ev::Deadline> next = precise_ ? timers_.next() : timers_.next_wake();
   if (!next) return std::nullopt;
   const ev::TimePoint now = clock_.now();
   if (*next - std::chrono::floor<microseconds>(now) > most) return most;
@@ -173,11 +174,13 @@ void event_base::expire_timers() noexcept {
   if (timers_.empty()) return;
   const auto now = std::chrono::floor<std::chrono::microseconds>(clock_.now());
   if (*timers_.next() > now) return;
-  for (event *ev = timers_.take_expired(now), *next; ev != nullptr; ev = next) {
-    next = ev::TimerWheel::next_of(*ev);
-    ev::clear_flag(*ev, EVLIST_TIMEOUT);
-    count_added(ev->ev_evcallback, -1);
-    activate_locked(*ev, EV_TIMEOUT, 1);
+  while (event* expired = timers_.take_expired(now)) {
+    for (event *ev = expired, *next; ev != nullptr; ev = next) {
+      next = ev::TimerWheel::next_of(*ev);
+      ev::clear_flag(*ev, EVLIST_TIMEOUT);
+      count_added(ev->ev_evcallback, -1);
+      activate_locked(*ev, EV_TIMEOUT, 1);
+    }
   }
 }
 

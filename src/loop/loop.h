@@ -204,6 +204,7 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
   std::unique_ptr<ev::Backend> backend_;
   ev::TurnClock clock_;
   const ev::DispatchLimits limits_;
+  const bool precise_;  // wake for each timer at its own time
 
   ev::ActiveQueue active_;
   ev::CallbackList writers_;

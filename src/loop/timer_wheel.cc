@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace ev {
 namespace {
@@ -78,6 +79,10 @@ TimerWheel::TimerWheel(Deadline now) noexcept : current_(tick_of(now)) {}
 
 TimerWheel::Tick TimerWheel::tick_of(Deadline deadline) noexcept {
   return deadline.time_since_epoch().count() / 1000;
+}
+
+Deadline TimerWheel::last_moment_of(Tick tick) noexcept {
+  return Deadline(std::chrono::microseconds(tick * 1000 + 999));
 }
 
 void TimerWheel::store(event& ev, Deadline deadline) noexcept {
@@ -186,48 +191,62 @@ std::optional<Deadline> TimerWheel::next() const noexcept {
   return slots_[static_cast<std::size_t>(slot)].earliest;
 }
 
+std::optional<Deadline> TimerWheel::next_wake() const noexcept {
+  constexpr int many = 4;
+  const int slot = first_used_slot();
+  if (slot < 0) return std::nullopt;
+  const Slot& first = slots_[static_cast<std::size_t>(slot)];
+  if (slot >= slots_per_level) return first.earliest;
+  int count = 0;
+  for (event* ev = first.first; ev != nullptr; ev = next_of(*ev)) {
+    if (++count == many) return std::max(first.earliest, last_moment_of(start_of(slot)));
+  }
+  return first.earliest;
+}
+
 event* TimerWheel::some() const noexcept {
   const int slot = first_used_slot();
   return slot < 0 ? nullptr : slots_[static_cast<std::size_t>(slot)].first;
 }
 
-// Empties a slot: its events in the order in which they were filed.
+// Empties a slot. The newest event comes first.
 event* TimerWheel::take_slot(int slot) noexcept {
   const auto index = static_cast<std::size_t>(slot);
   used_[index / 64] &= ~(std::uint64_t{1} << (index % 64));
-  event* list = slots_[index].first;
-  slots_[index].first = nullptr;
-  return reversed(list);
+  return std::exchange(slots_[index].first, nullptr);
 }
 
-void TimerWheel::cascade(int slot) noexcept {
-  for (event *ev = take_slot(slot), *next; ev != nullptr; ev = next) {
+// Files a list whose newest event comes first, oldest first.
+void TimerWheel::file_again(event* list) noexcept {
+  for (event *ev = reversed(list), *next; ev != nullptr; ev = next) {
     next = next_link(*ev);
     file(*ev, deadline_of(*ev));
   }
 }
 
-void TimerWheel::expire_slot(int slot, Deadline now, Expired& expired) noexcept {
+// What stays was moved, or is due later in this millisecond.
+event* TimerWheel::expire_slot(int slot, Deadline now) noexcept {
+  const Deadline limit = std::min(now, last_moment_of(current_));
   event* due = nullptr;
-  event** last = &due;
+  event* staying = nullptr;
+  event** staying_last = &staying;
   for (event *ev = take_slot(slot), *next; ev != nullptr; ev = next) {
     next = next_link(*ev);
-    const Deadline deadline = deadline_of(*ev);
-    if (tick_of(deadline) <= current_ && deadline <= now) {
-      *last = ev;
-      last = &next_link(*ev);
+    if (deadline_of(*ev) <= limit) {
+      next_link(*ev) = due;  // which turns the list round: oldest first
+      due = ev;
       size_--;
     } else {
-      file(*ev, deadline);  // it was moved, or is due later in this millisecond
+      *staying_last = ev;
+      staying_last = &next_link(*ev);
     }
   }
-  *last = nullptr;
-  *expired.last = sorted(due);
-  while (*expired.last != nullptr) expired.last = &next_link(**expired.last);
+  *staying_last = nullptr;
+  file_again(staying);
+  return sorted(due);
 }
 
 event* TimerWheel::take_expired(Deadline now) noexcept {
-  Expired expired;
   const Tick now_tick = tick_of(now);
   for (;;) {
     const int slot = first_used_slot();
@@ -235,14 +254,14 @@ event* TimerWheel::take_expired(Deadline now) noexcept {
     if (start > now_tick) break;
     current_ = start;
     if (slot >= slots_per_level) {
-      cascade(slot);
+      file_again(take_slot(slot));
       continue;
     }
-    expire_slot(slot, now, expired);
+    if (event* expired = expire_slot(slot, now)) return expired;
     if (start == now_tick) break;
   }
   current_ = std::max(current_, now_tick);
-  return expired.first;
+  return nullptr;
 }
 
 }  // namespace ev

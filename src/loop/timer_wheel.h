@@ -52,8 +52,12 @@ class TimerWheel {
   // Nothing expires before this. May be too early, when the event it belonged to was moved or
   // removed; asking again at that time then tells a later one. Empty: there are no timers.
   std::optional<Deadline> next() const noexcept;
-  // Takes out all events whose deadline is not after `now`: a list, linked through next_of(), in
-  // order.
+  // When to wake for next(): at that time, or at the end of its millisecond if many expire in it,
+  // which saves a wake for each.
+  std::optional<Deadline> next_wake() const noexcept;
+  // Takes out events whose deadline is not after `now`: a list, linked through next_of(), in order.
+  // Those of one millisecond at a time, while the processor's caches still hold them; null when
+  // there are no more.
   event* take_expired(Deadline now) noexcept;
   // Some event of the wheel, or null.
   event* some() const noexcept;
@@ -79,6 +83,7 @@ class TimerWheel {
   };
 
   static Tick tick_of(Deadline deadline) noexcept;
+  static Deadline last_moment_of(Tick tick) noexcept;
   static void store(event& ev, Deadline deadline) noexcept;
   int slot_for(Tick tick) const noexcept;
   int first_used(int level, int from) const noexcept;
@@ -86,14 +91,9 @@ class TimerWheel {
   Tick start_of(int slot) const noexcept;
   void file(event& ev, Deadline deadline) noexcept;
   event* take_slot(int slot) noexcept;
-  void cascade(int slot) noexcept;
+  void file_again(event* list) noexcept;
 
-  // Expired events in their order.
-  struct Expired {
-    event* first = nullptr;
-    event** last = &first;
-  };
-  void expire_slot(int slot, Deadline now, Expired& expired) noexcept;
+  event* expire_slot(int slot, Deadline now) noexcept;
 
   Tick current_;
   std::size_t size_ = 0;

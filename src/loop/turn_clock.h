@@ -3,6 +3,7 @@
 #pragma once
 
 #include "sys/clock.h"
+#include "sys/quick_clock.h"
 
 namespace ev {
 
@@ -10,11 +11,13 @@ class TurnClock {
  public:
   using Read = TimePoint (*)();
 
-  // `source` is CLOCK_MONOTONIC, or a test's own clock.
+  // `source` is monotonic_now(), or a test's own clock.
   TurnClock(Read source, bool may_cache) noexcept : read_(source), may_cache_(may_cache) {}
 
   TimePoint now() noexcept;
   TimePoint read() const noexcept { return read_(); }  // never cached
+  // Where a delay begins: now(), or a little later when nothing is cached.
+  TimePoint start_of_delay() noexcept;
   // The time of the system's clock at now(). The system's clock is asked once per turn.
   timeval wall_time() noexcept;
   // The same for any point of the monotonic clock.
@@ -43,7 +46,12 @@ class TurnClock {
   bool wall_known_ = false;
   TimePoint now_{};
   Duration wall_offset_{};  // what the system's clock is ahead
+  QuickClock quick_;
 };
+
+inline TimePoint TurnClock::start_of_delay() noexcept {
+  return caching_ || read_ != monotonic_now ? now() : quick_.now();
+}
 
 inline TimePoint TurnClock::now() noexcept {
   if (known_) return now_;
