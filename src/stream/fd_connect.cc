@@ -10,15 +10,17 @@
 
 namespace ev {
 
-struct FdStream::Attempt : Allocated {
+struct ConnectAttempt : Allocated {
   ResolveRequest* request = nullptr;
   Connector* connector = nullptr;
 
-  ~Attempt() {
+  ~ConnectAttempt() {
     if (request != nullptr) cancel(request);
     if (connector != nullptr) connector->cancel();
   }
 };
+
+void EndConnectAttempt::operator()(ConnectAttempt* attempt) const noexcept { delete attempt; }
 
 bool FdStream::connect(const sockaddr* address, int length) {
   if (is_connecting()) {
@@ -91,25 +93,24 @@ bool FdStream::connect_hostname(const addrinfo& hints, const char* host, int por
   }
   char service[8];
   std::snprintf(service, sizeof service, "%d", port);
-  auto attempt = std::make_unique<Attempt>();
-  extras().dns_error = 0;
+  StreamExtras& state = extras();
+  std::unique_ptr<ConnectAttempt, EndConnectAttempt> attempt(new ConnectAttempt);
+  state.dns_error = 0;
   attempt->request = resolve(loop(), host, service, hints, on_resolved, this);
-  attempt_ = attempt.release();
+  state.attempt = std::move(attempt);
   suspend_read(Suspend::lookup);
   suspend_write(Suspend::lookup);
   return true;
 }
 
 void FdStream::end_attempt() noexcept {
-  if (attempt_ == nullptr) return;
-  delete attempt_;
-  attempt_ = nullptr;
+  if (rare() != nullptr) rare()->attempt.reset();
 }
 
 void FdStream::on_resolved(int gai_error, addrinfo* list, void* self) {
   FdStream& stream = *static_cast<FdStream*>(self);
   from_loop(stream, [&] {
-    stream.attempt_->request = nullptr;
+    stream.rare()->attempt->request = nullptr;
     if (gai_error == 0) return stream.begin_attempts(list);
     stream.end_attempt();
     stream.extras().dns_error = gai_error;
@@ -130,7 +131,7 @@ void FdStream::begin_attempts(addrinfo* list) {
     if (!begun) fail_to_connect(error, 0);
     return;
   }
-  attempt_->connector = Connector::start(loop(), list, on_attempt_done, this);
+  rare()->attempt->connector = Connector::start(loop(), list, on_attempt_done, this);
   // No descriptor yet: the two events serve as timers for as long as the addresses are tried.
   if ((enabled & EV_READ) != 0 && timerisset(&timeout_read)) wait_readable();
   if (timerisset(&timeout_write)) wait_writable();
@@ -139,7 +140,7 @@ void FdStream::begin_attempts(addrinfo* list) {
 void FdStream::on_attempt_done(int fd, int error, void* self) {
   FdStream& stream = *static_cast<FdStream*>(self);
   from_loop(stream, [&] {
-    stream.attempt_->connector = nullptr;
+    stream.rare()->attempt->connector = nullptr;
     stream.end_attempt();
     stream.loop().remove_noblock(stream.ev_read);
     stream.loop().remove_noblock(stream.ev_write);

@@ -47,7 +47,9 @@ class FdStream : public Stream {
   // The descriptor is connected now. May free the stream.
   virtual void on_connected() { raise_event(BEV_EVENT_CONNECTED); }
 
-  bool is_connecting() const noexcept { return connecting_ || attempt_ != nullptr; }
+  bool is_connecting() const noexcept {
+    return connecting_ || (rare() != nullptr && rare()->attempt != nullptr);
+  }
   // True once connected; raises the outcome. Ask is_freed() afterwards.
   bool finish_connecting();
   // Tells the peer that no more comes (FIN).
@@ -58,8 +60,6 @@ class FdStream : public Stream {
   void flush_soon() { loop().flush_soon(ev_write); }
 
  private:
-  struct Attempt;
-
   static void read_event(int fd, short what, void* self);
   static void write_event(int fd, short what, void* self);
   static void on_resolved(int gai_error, addrinfo* list, void* self);
@@ -69,9 +69,6 @@ class FdStream : public Stream {
   void begin_attempts(addrinfo* list);
   void fail_to_connect(int error, int options);
   void end_attempt() noexcept;
-
-  bool connecting_ = false;
-  Attempt* attempt_ = nullptr;  // looking up a name, or trying its addresses
 };
 
 }  // namespace ev

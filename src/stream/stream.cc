@@ -32,13 +32,13 @@ Stream::Stream(Loop& loop, int options)
   output_.set_observer(this);
 }
 
-Stream::~Stream() { delete extras_; }
+Stream::~Stream() { delete be_ops; }
 
-Lock& Stream::lock() noexcept { return extras_ != nullptr ? extras_->lock : no_lock; }
+Lock& Stream::lock() noexcept { return rare() != nullptr ? rare()->lock : no_lock; }
 
 StreamExtras& Stream::extras() {
-  if (extras_ == nullptr) extras_ = new StreamExtras;
-  return *extras_;
+  if (rare() == nullptr) be_ops = new StreamExtras;
+  return *rare();
 }
 
 void Stream::use_lock(Lock lock) {
@@ -72,12 +72,12 @@ bool Stream::release_and_unlock() noexcept {
 }
 
 void Stream::set_owner_of_callbacks(void (*on_freed)(void*), void* arg) noexcept {
-  extras_->on_freed = on_freed;
-  extras_->on_freed_arg = arg;
+  rare()->on_freed = on_freed;
+  rare()->on_freed_arg = arg;
 }
 
 void Stream::free_and_unlock() noexcept {
-  if (extras_ != nullptr && extras_->on_freed != nullptr) extras_->on_freed(extras_->on_freed_arg);
+  if (rare() != nullptr && rare()->on_freed != nullptr) rare()->on_freed(rare()->on_freed_arg);
   set_callbacks(nullptr, nullptr, nullptr, nullptr);
   freed_ = true;
   release_and_unlock();
@@ -202,27 +202,27 @@ void Stream::set_timeouts(const timeval* read, const timeval* write) {
 
 void Stream::set_max_single_read(std::size_t size) {
   const bool is_default = size == 0 || size > largest_size;
-  if (is_default && extras_ == nullptr) return;
+  if (is_default && rare() == nullptr) return;
   extras().max_single_read = is_default ? 0 : size;
 }
 
 void Stream::set_max_single_write(std::size_t size) {
   const bool is_default = size == 0 || size > largest_size;
-  if (is_default && extras_ == nullptr) return;
+  if (is_default && rare() == nullptr) return;
   extras().max_single_write = is_default ? 0 : size;
 }
 
 std::size_t Stream::max_single_read() const noexcept {
-  return extras_ != nullptr && extras_->max_single_read != 0 ? extras_->max_single_read
-                                                             : default_max_single;
+  return rare() != nullptr && rare()->max_single_read != 0 ? rare()->max_single_read
+                                                           : default_max_single;
 }
 
 std::size_t Stream::max_single_write() const noexcept {
-  return has_max_single_write() ? extras_->max_single_write : default_max_single;
+  return has_max_single_write() ? rare()->max_single_write : default_max_single;
 }
 
 bool Stream::has_max_single_write() const noexcept {
-  return extras_ != nullptr && extras_->max_single_write != 0;
+  return rare() != nullptr && rare()->max_single_write != 0;
 }
 
 std::size_t Stream::read_room() {
@@ -239,8 +239,8 @@ std::size_t Stream::read_room() {
 
 void Stream::on_buffer_change(evbuffer& buffer, std::size_t added, std::size_t deleted) {
   if (&buffer == &output_) {
-    if (extras_ != nullptr && added > 0) {
-      extras_->is_drained = false;
+    if (rare() != nullptr && added > 0) {
+      rare()->is_drained = false;
       check_output_limit();
     }
     on_output_changed(added, deleted);

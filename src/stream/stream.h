@@ -28,9 +28,7 @@
 #include "buffer/buffer.h"
 #include "loop/deferred.h"
 #include "loop/loop.h"
-#include "stream/limiter.h"
-#include "stream/mailbox.h"
-#include "stream/shutdown.h"
+#include "stream/stream_extras.h"
 #include "sys/io_result.h"
 #include "sys/lock.h"
 #include "sys/memory.h"
@@ -48,24 +46,6 @@ enum class Suspend : std::uint8_t {
 
 // How far a stream came with marking the end of its output.
 enum class EndOutput : std::uint8_t { done, in_progress, failed };
-
-// What a stream must remember only in unusual cases; most streams have none.
-struct StreamExtras : Allocated {
-  Lock lock;
-  std::size_t max_single_read = 0;   // 0: the default
-  std::size_t max_single_write = 0;  // 0: the default
-  std::unique_ptr<Limiter> limiter;
-  std::size_t output_limit = 0;  // 0: none
-  bevel_drain_cb on_drained = nullptr;
-  void* on_drained_arg = nullptr;
-  std::unique_ptr<Shutdown> shutdown;
-  std::unique_ptr<Mailbox> mailbox;  // of a stream with a lock
-  void (*on_freed)(void*) = nullptr;
-  void* on_freed_arg = nullptr;
-  int dns_error = 0;
-  bool is_drained = true;
-  bool is_over_limit = false;
-};
 
 class Stream : public BufferObserver, public bufferevent, public Allocated {
  public:
@@ -96,7 +76,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   Loop& loop() const noexcept { return *ev_base; }
   Lock& lock() noexcept;
   int priority() const noexcept { return deferred_.callback.evcb_pri; }
-  int dns_error() const noexcept { return extras_ != nullptr ? extras_->dns_error : 0; }
+  int dns_error() const noexcept { return rare() != nullptr ? rare()->dns_error : 0; }
 
   // --- references ---
   void retain() noexcept { references_++; }
@@ -123,8 +103,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   // --- rate limits ---
   // Null: no limit has ever been set.
   Throttle* throttle() const noexcept {
-    return extras_ != nullptr && extras_->limiter != nullptr ? &extras_->limiter->throttle()
-                                                             : nullptr;
+    return rare() != nullptr && rare()->limiter != nullptr ? &rare()->limiter->throttle() : nullptr;
   }
   Throttle& make_throttle();
   // Tokens came for a direction that waited for some.
@@ -150,7 +129,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   virtual EndOutput end_output() = 0;
   // Subclasses call this when output has left their layer. The program may free the stream in it.
   void output_progressed() {
-    if (extras_ != nullptr) note_output();
+    if (rare() != nullptr) note_output();
   }
   // Everything written has reached the kernel (or, for a pair, the partner).
   virtual bool is_drained() const noexcept { return output_.empty(); }
@@ -159,12 +138,10 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   void set_output_limit(std::size_t bytes);
   bool output_has_room(std::size_t bytes) const noexcept;
   void deliver_mail() {
-    if (extras_ != nullptr && extras_->mailbox != nullptr) extras_->mailbox->deliver();
+    if (rare() != nullptr && rare()->mailbox != nullptr) rare()->mailbox->deliver();
   }
   // Null without a lock.
-  Mailbox* mailbox() const noexcept {
-    return extras_ != nullptr ? extras_->mailbox.get() : nullptr;
-  }
+  Mailbox* mailbox() const noexcept { return rare() != nullptr ? rare()->mailbox.get() : nullptr; }
 
   // --- what a subclass is ---
   // Begins or ceases to move bytes in these directions (EV_READ, EV_WRITE). start() is called again
@@ -221,12 +198,15 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   std::size_t read_room();
   bool has_option(int option) const noexcept { return (options_ & option) != 0; }
   bool has_max_single_write() const noexcept;
+  // The unusual state lives behind the layout's unused be_ops, which saves every stream a pointer.
+  StreamExtras* rare() const noexcept { return const_cast<StreamExtras*>(be_ops); }
   StreamExtras& extras();
   void use_lock(Lock lock);  // before the stream is visible to anybody else
   Deferred& deferred() noexcept { return deferred_; }
 
   // One read asks for 1 << this many bytes; grows after full reads.
   std::uint8_t read_size_shift_ = 14;
+  bool connecting_ = false;  // of an FdStream; here, where the layout has room
 
  private:
   friend class Hold;
@@ -259,7 +239,6 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   short pending_errno_ = 0;
   std::uint32_t references_ = 1;
   Deferred deferred_;
-  StreamExtras* extras_ = nullptr;
   evbuffer input_;
   evbuffer output_;
 };

@@ -50,7 +50,7 @@ void Stream::trigger(short what, int options) {
 // While a shutdown waits for the peer's end, bytes that nobody will read must not hold it up.
 void Stream::discard_unwanted_input() {
   const bool discards =
-      extras_ != nullptr && extras_->shutdown != nullptr && extras_->shutdown->discards_input();
+      rare() != nullptr && rare()->shutdown != nullptr && rare()->shutdown->discards_input();
   if (discards) input_.take_front(input_.size());
 }
 

@@ -20,24 +20,24 @@ bool Stream::shut_down(bool wait_for_peer, const timeval* timeout, bevel_shutdow
 }
 
 void Stream::end_shutdown() noexcept {
-  if (extras_ != nullptr) extras_->shutdown.reset();
+  if (rare() != nullptr) rare()->shutdown.reset();
 }
 
 // Only for streams with extras. Each of the two may free the stream.
 void Stream::note_output() {
-  StreamExtras& state = *extras_;
+  StreamExtras& state = *rare();
   if (state.is_over_limit && output_.size() <= state.output_limit) state.is_over_limit = false;
   if (!state.is_drained && is_drained()) {
     state.is_drained = true;
     if (state.on_drained != nullptr && !freed_) state.on_drained(this, state.on_drained_arg);
     if (freed_) return;
   }
-  if (extras_->shutdown != nullptr) extras_->shutdown->step();
+  if (rare()->shutdown != nullptr) rare()->shutdown->step();
 }
 
 void Stream::note_event(short what) {
   if ((what & BEV_EVENT_EOF) != 0 && (what & BEV_EVENT_WRITING) == 0) ended_ = true;
-  if (extras_ != nullptr && extras_->shutdown != nullptr) extras_->shutdown->on_event(what);
+  if (rare() != nullptr && rare()->shutdown != nullptr) rare()->shutdown->on_event(what);
 }
 
 void Stream::set_drain_callback(bevel_drain_cb callback, void* arg) {
@@ -53,14 +53,14 @@ void Stream::set_output_limit(std::size_t bytes) {
 }
 
 bool Stream::output_has_room(std::size_t bytes) const noexcept {
-  if (extras_ == nullptr || extras_->output_limit == 0) return true;
-  const std::size_t limit = extras_->output_limit;
+  if (rare() == nullptr || rare()->output_limit == 0) return true;
+  const std::size_t limit = rare()->output_limit;
   return output_.size() <= limit && bytes <= limit - output_.size();
 }
 
 // One event for each time the limit is hit; the next one only after the output was below it again.
 void Stream::check_output_limit() {
-  StreamExtras& state = *extras_;
+  StreamExtras& state = *rare();
   if (state.output_limit == 0 || state.is_over_limit || output_.size() < state.output_limit) return;
   state.is_over_limit = true;
   errno = ENOBUFS;

@@ -1,0 +1,47 @@
+// What a stream must remember only in unusual cases; most streams have none of it. The C tag is the
+// type of the layout's `be_ops`, which in the stock library points to a type's functions; we have
+// virtual ones and need the place for this.
+#pragma once
+
+#include <event2/bevel.h>
+#include <event2/bufferevent_struct.h>
+
+#include <memory>
+
+#include "stream/limiter.h"
+#include "stream/mailbox.h"
+#include "stream/shutdown.h"
+#include "sys/lock.h"
+#include "sys/memory.h"
+
+namespace ev {
+
+// A name being looked up, or addresses being tried (fd_connect.cc).
+struct ConnectAttempt;
+struct EndConnectAttempt {
+  void operator()(ConnectAttempt* attempt) const noexcept;
+};
+
+}  // namespace ev
+
+struct bufferevent_ops final : ev::Allocated {
+  ev::Lock lock;
+  std::size_t max_single_read = 0;   // 0: the default
+  std::size_t max_single_write = 0;  // 0: the default
+  std::unique_ptr<ev::Limiter> limiter;
+  std::size_t output_limit = 0;  // 0: none
+  bevel_drain_cb on_drained = nullptr;
+  void* on_drained_arg = nullptr;
+  std::unique_ptr<ev::Shutdown> shutdown;
+  std::unique_ptr<ev::Mailbox> mailbox;  // of a stream with a lock
+  std::unique_ptr<ev::ConnectAttempt, ev::EndConnectAttempt> attempt;
+  void (*on_freed)(void*) = nullptr;
+  void* on_freed_arg = nullptr;
+  int dns_error = 0;
+  bool is_drained = true;
+  bool is_over_limit = false;
+};
+
+namespace ev {
+using StreamExtras = ::bufferevent_ops;
+}  // namespace ev
