@@ -8,10 +8,12 @@
 #include <cerrno>
 #include <memory>
 
+#include "buffer/chunk_cache.h"
 #include "capi/current_base.h"
 #include "loop/config.h"
 #include "loop/debug_mode.h"
 #include "loop/loop.h"
+#include "net/resolver.h"
 #include "sys/door.h"
 #include "sys/log.h"
 #include "sys/memory.h"
@@ -404,7 +406,11 @@ void event_set_mem_functions(void* (*malloc_fn)(size_t), void* (*realloc_fn)(voi
   ev::set_memory_functions(malloc_fn, realloc_fn, free_fn);
 }
 
-void libevent_global_shutdown(void) { ev::debug_mode_shutdown(); }
+void libevent_global_shutdown(void) {
+  ev::join_resolver_workers();
+  ev::release_chunk_cache();
+  ev::debug_mode_shutdown();
+}
 
 const char* event_get_version(void) { return LIBEVENT_VERSION; }
 

@@ -19,7 +19,7 @@ struct evconnlistener* evconnlistener_new_bind(struct event_base* base, evconnli
 }
 
 void evconnlistener_free(struct evconnlistener* lev) {
-  if (lev != nullptr) lev->free();
+  if (lev != nullptr) lev->discard();
 }
 
 int evconnlistener_enable(struct evconnlistener* lev) {

@@ -130,7 +130,7 @@ evconnlistener::~evconnlistener() {
   if (close_on_free_) ::close(fd_);
 }
 
-void evconnlistener::free() noexcept {
+void evconnlistener::discard() noexcept {
   bool wait = false;
   {
     const Guard guard(lock_);
@@ -178,7 +178,7 @@ void evconnlistener::on_event(int, short what, void* argument) {
   {
     Guard guard(listener->lock_);
     listener->dispatched_ = false;
-    if (listener->freed_) return;  // free() waits for us and deletes
+    if (listener->freed_) return;  // discard() waits for us and deletes
     listener->busy_ = true;
     if ((what & EV_TIMEOUT) != 0) {
       listener->resume();

@@ -24,7 +24,7 @@ struct evconnlistener final : ev::Allocated {
                                     int length);
   // The end, now or when the callback that is running has returned. Also right after the loop was
   // freed.
-  void free() noexcept;
+  void discard() noexcept;
 
   bool enable();  // false: the loop refused; errno tells why. Throws std::bad_alloc
   void disable() noexcept;

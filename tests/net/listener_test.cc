@@ -23,7 +23,7 @@ namespace {
 using std::chrono::milliseconds;
 
 struct FreeListener {
-  void operator()(evconnlistener* listener) const { listener->free(); }
+  void operator()(evconnlistener* listener) const { listener->discard(); }
 };
 using OwnedListener = std::unique_ptr<evconnlistener, FreeListener>;
 
@@ -119,10 +119,10 @@ TEST_F(ListenerTest, FlagsDecideAboutTheNewSocket) {
 TEST_F(ListenerTest, ClosesOnlyWhatItWasGiven) {
   test::Endpoint endpoint = test::listening();
   const int fd = endpoint.fd.get();
-  evconnlistener::make(loop_, &on_accept, this, 0, 0, fd)->free();
+  evconnlistener::make(loop_, &on_accept, this, 0, 0, fd)->discard();
   EXPECT_NE(fcntl(fd, F_GETFD), -1);
   evconnlistener::make(loop_, &on_accept, this, LEV_OPT_CLOSE_ON_FREE, 0, endpoint.fd.take())
-      ->free();
+      ->discard();
   EXPECT_EQ(fcntl(fd, F_GETFD), -1);
 }
 
@@ -456,7 +456,7 @@ TEST_F(ListenerTest, SurvivesEveryFailingAllocation) {
     }
     EXPECT_EQ(threw, memory.ran_out());
     EXPECT_EQ(listener != nullptr, !threw);
-    if (listener != nullptr) listener->free();
+    if (listener != nullptr) listener->discard();
     EXPECT_EQ(memory.outstanding(), 0) << left;
     EXPECT_EQ(test::open_descriptors(), before) << left;
     if (!threw) break;

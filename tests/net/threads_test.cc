@@ -73,7 +73,7 @@ TEST_F(ThreadsTest, ListenerIsFreedWhileItAccepts) {
       listener->enable();
     }
     if (i % 3 == 2) listener->disable();
-    listener->free();
+    listener->discard();
   }
 }
 
@@ -94,7 +94,7 @@ TEST_F(ThreadsTest, ListenerIsPausedWhileItAccepts) {
     listener->enable();
   }
   while (accepted < rounds) std::this_thread::yield();
-  listener->free();
+  listener->discard();
 }
 
 // An owner that cancels from another thread: the callback takes the same lock and looks again.
