@@ -401,7 +401,6 @@ static void close_on_free_frees_the_stack(void) {
 static void freed_when_the_base_goes(void) {
   setup(NULL, NULL, 0);
   bufferevent_free(filter);
-  obs("freed, context freed %d times", freed);
   event_base_free(base);
   SEE(freed);
 }

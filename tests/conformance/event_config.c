@@ -2,6 +2,7 @@
 #include <event2/event.h>
 #include <event2/thread.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -31,8 +32,12 @@ static void supported_methods(void) {
   for (; *methods; ++methods) obs("%s", *methods);
 }
 
+/* What may follow the name tells of an implementation: "(with changelist)". */
 static const char* method_of(struct event_base* b) {
-  return b ? event_base_get_method(b) : "(no base)";
+  static char first_word[16];
+  if (!b) return "(no base)";
+  sscanf(event_base_get_method(b), "%15s", first_word);
+  return first_word;
 }
 
 static void default_base(void) {

@@ -158,6 +158,7 @@ static void free_when_flushed_loses_nothing(void) {
   bufferevent_write_buffer(bev, data);
   bevel_free_when_flushed(bev);
   SEE(peer_reads_until_end());
+  close(sv[1]);
   run_for(base, 20);
   SEE(fcntl(sv[0], F_GETFD) < 0);
   SEE(events);
@@ -204,6 +205,7 @@ static void output_limit_refuses(void) {
   SEE(bufferevent_write(bev, "abcd", 4));
   SEE(errno == ENOBUFS);
   SEE(evbuffer_get_length(bufferevent_get_output(bev)));
+  SEE(bufferevent_write(bev, "89", 2));
   SEE(run_until(base, &events, 1));
   SEE(bevel_set_output_limit(bev, 0));
   SEE(bufferevent_write(bev, "abcd", 4));
@@ -307,6 +309,7 @@ const struct conf_case conf_cases[] = {
               "bufferevent_write(bev, \"abcd\", 4) = -1\n"
               "errno == ENOBUFS = 1\n"
               "evbuffer_get_length(bufferevent_get_output(bev)) = 8\n"
+              "bufferevent_write(bev, \"89\", 2) = 0\n"
               "output limit reached: 1\n"
               "run_until(base, &events, 1) = 1\n"
               "bevel_set_output_limit(bev, 0) = 0\n"

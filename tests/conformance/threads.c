@@ -340,6 +340,11 @@ static int own_unlock(unsigned mode, void* lock) {
   return pthread_mutex_unlock(lock);
 }
 
+static int own_unlock_otherwise(unsigned mode, void* lock) {
+  (void)mode;
+  return pthread_mutex_unlock(lock);
+}
+
 static unsigned long own_id(void) { return (unsigned long)pthread_self(); }
 
 static const struct evthread_lock_callbacks own_locks = {EVTHREAD_LOCK_API_VERSION,
@@ -389,11 +394,18 @@ static void nolock_base_takes_no_locks(void) {
   event_base_free(base);
 }
 
-static void lock_functions_are_checked(void) {
+static void lock_functions_cannot_be_replaced(void) {
+  struct evthread_lock_callbacks others = own_locks;
+  others.unlock = own_unlock_otherwise;
+  SEE(evthread_set_lock_callbacks(&own_locks));
+  SEE(evthread_set_lock_callbacks(&own_locks));
+  SEE(evthread_set_lock_callbacks(&others));
+}
+
+static void lock_functions_of_another_version(void) {
   struct evthread_lock_callbacks other_version = own_locks;
   other_version.lock_api_version = 99;
   SEE(evthread_set_lock_callbacks(&other_version));
-  SEE(evthread_set_lock_callbacks(&own_locks));
   SEE(evthread_set_lock_callbacks(&own_locks));
 }
 
@@ -438,15 +450,27 @@ static int condition_wait(void* condition, void* lock, const struct timeval* tim
   return pthread_cond_wait(condition, lock);
 }
 
-static void condition_functions_are_checked(void) {
-  struct evthread_condition_callbacks own = {EVTHREAD_CONDITION_API_VERSION, condition_alloc,
-                                             condition_free, condition_signal, condition_wait};
-  struct evthread_condition_callbacks other = own;
-  other.wait_condition = NULL;
-  SEE(evthread_set_condition_callbacks(&other));
-  SEE(evthread_set_condition_callbacks(&own));
-  SEE(evthread_set_condition_callbacks(&own));
-  SEE(evthread_set_condition_callbacks(&other));
+static int condition_wait_otherwise(void* condition, void* lock, const struct timeval* timeout) {
+  return condition_wait(condition, lock, timeout);
+}
+
+static const struct evthread_condition_callbacks own_conditions = {
+    EVTHREAD_CONDITION_API_VERSION, condition_alloc, condition_free, condition_signal,
+    condition_wait};
+
+static void condition_functions_cannot_be_replaced(void) {
+  struct evthread_condition_callbacks others = own_conditions;
+  others.wait_condition = condition_wait_otherwise;
+  SEE(evthread_set_condition_callbacks(&own_conditions));
+  SEE(evthread_set_condition_callbacks(&own_conditions));
+  SEE(evthread_set_condition_callbacks(&others));
+}
+
+static void condition_functions_must_be_complete(void) {
+  struct evthread_condition_callbacks incomplete = own_conditions;
+  incomplete.wait_condition = NULL;
+  SEE(evthread_set_condition_callbacks(&incomplete));
+  SEE(evthread_set_condition_callbacks(&own_conditions));
 }
 
 static volatile int accepted;
@@ -477,26 +501,33 @@ static void listener_enabled_from_outside(void) {
   stop_loop(thread);
 }
 
-const struct conf_case conf_cases[] = {CASE(use_pthreads_twice),
-                                       CASE(notifiable_without_threads),
-                                       CASE(add_timer_from_outside),
-                                       CASE(add_io_from_outside),
-                                       CASE(earlier_timer_from_outside),
-                                       CASE(active_from_outside),
-                                       CASE(once_from_outside),
-                                       CASE(loopbreak_from_outside),
-                                       CASE(loopexit_from_outside),
-                                       CASE(del_waits_for_the_running_callback),
-                                       CASE(del_noblock_does_not_wait),
-                                       CASE(finalize_does_not_wait),
-                                       CASE(many_threads_post),
-                                       CASE(bufferevent_written_from_outside),
-                                       CASE(buffer_shared_by_threads),
-                                       CASE(own_lock_functions),
-                                       CASE(nolock_base_takes_no_locks),
-                                       CASE(lock_functions_are_checked),
-                                       CASE(lock_debugging_with_pthreads),
-                                       CASE(lock_debugging_by_its_old_name),
-                                       CASE(condition_functions_are_checked),
-                                       CASE(listener_enabled_from_outside),
-                                       CASES_END};
+const struct conf_case conf_cases[] = {
+    CASE(use_pthreads_twice),
+    CASE(notifiable_without_threads),
+    CASE(add_timer_from_outside),
+    CASE(add_io_from_outside),
+    CASE(earlier_timer_from_outside),
+    CASE(active_from_outside),
+    CASE(once_from_outside),
+    CASE(loopbreak_from_outside),
+    CASE(loopexit_from_outside),
+    CASE(del_waits_for_the_running_callback),
+    CASE(del_noblock_does_not_wait),
+    CASE(finalize_does_not_wait),
+    CASE(many_threads_post),
+    CASE(bufferevent_written_from_outside),
+    CASE(buffer_shared_by_threads),
+    CASE(own_lock_functions),
+    CASE(nolock_base_takes_no_locks),
+    CASE(lock_functions_cannot_be_replaced),
+    EXCEPTION(lock_functions_of_another_version, "better: stock does not look at the version",
+              "evthread_set_lock_callbacks(&other_version) = -1\n"
+              "evthread_set_lock_callbacks(&own_locks) = 0"),
+    CASE(lock_debugging_with_pthreads),
+    CASE(lock_debugging_by_its_old_name),
+    CASE(condition_functions_cannot_be_replaced),
+    EXCEPTION(condition_functions_must_be_complete, "better: stock says it took them",
+              "evthread_set_condition_callbacks(&incomplete) = -1\n"
+              "evthread_set_condition_callbacks(&own_conditions) = 0"),
+    CASE(listener_enabled_from_outside),
+    CASES_END};

@@ -40,6 +40,12 @@ static void on_event(struct bufferevent* bev, short what, void* arg) {
   ++events;
 }
 
+static void note_event(struct bufferevent* bev, short what, void* arg) {
+  (void)bev, (void)arg;
+  last_events = what;
+  ++events;
+}
+
 static void make_context(void) {
   EVP_PKEY* key = EVP_EC_gen("P-256");
   X509* cert = X509_new();
@@ -387,9 +393,10 @@ static void connection_refused(void) {
   server = NULL;
   client = bufferevent_openssl_socket_new(base, -1, SSL_new(context), BUFFEREVENT_SSL_CONNECTING,
                                           BEV_OPT_CLOSE_ON_FREE);
-  bufferevent_setcb(client, on_read, NULL, on_event, (void*)"client");
+  bufferevent_setcb(client, on_read, NULL, note_event, NULL);
   obs("connect gave %d", bufferevent_socket_connect(client, (struct sockaddr*)&address, length));
   SEE(run_until(base, &events, 1));
+  SEE(last_events & BEV_EVENT_ERROR);
   SEE(connected);
   teardown();
 }
