@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 
-#include <algorithm>
-#include <bit>
 #include <cerrno>
 
 #include "loop/debug_mode.h"
@@ -32,12 +30,11 @@ FdMap::FdMap() { unsettled_.reserve(most_unsettled); }
 
 // False for a descriptor that does not exist: it must not make the map huge.
 bool FdMap::make_room(int fd) {
-  if (static_cast<std::size_t>(fd) < slots_.size()) return true;
+  if (page_of(fd) != nullptr) return true;
   if (fcntl(fd, F_GETFD) == -1) return false;
-  slots_.resize(std::bit_ceil(std::max<std::size_t>(static_cast<std::size_t>(fd) + 1, 64)));
-  for (Slot& slot : slots_) {
-    if (slot.first != nullptr) slot.first->ev_.ev_io.ev_io_next.le_prev = &slot.first;
-  }
+  const std::size_t index = static_cast<std::size_t>(fd) / page_size;
+  if (index >= pages_.size()) pages_.resize(index + 1);
+  pages_[index] = std::make_unique<Page>();
   return true;
 }
 
@@ -50,14 +47,14 @@ bool FdMap::add(event& ev, Backend& backend) {
     log_errno(errno, "cannot watch descriptor %d", ev.ev_fd);
     return false;
   }
-  Slot& slot = slot_of(ev.ev_fd);
+  const Slot slot = slot_of(ev.ev_fd);
   if (debug_mode() && slot.first != nullptr && ((slot.first->ev_events ^ ev.ev_events) & EV_ET)) {
     log_warn("descriptor %d is watched both edge-triggered and level-triggered", ev.ev_fd);
     errno = EINVAL;
     return false;
   }
   const Interest wanted = slot.wanted | interest_of(ev);
-  if (wanted != slot.known || slot.unsettled) {
+  if (wanted != slot.known || slot.is_unsettled()) {
     if (!backend.change(ev.ev_fd, slot.known, wanted)) {
       log_errno(errno, "cannot watch descriptor %d", ev.ev_fd);
       return false;
@@ -77,7 +74,7 @@ void FdMap::unlink(event& ev) noexcept {
   auto& link = ev.ev_.ev_io.ev_io_next;
   if (link.le_next != nullptr) link.le_next->ev_.ev_io.ev_io_next.le_prev = link.le_prev;
   *link.le_prev = link.le_next;
-  Slot& slot = slot_of(ev.ev_fd);
+  const Slot slot = slot_of(ev.ev_fd);
   const Interest before = slot.wanted;
   slot.wanted = Interest::none;
   for (const event* other = slot.first; other != nullptr && slot.wanted != before;
@@ -95,19 +92,19 @@ void FdMap::remove(event& ev, Backend& backend) noexcept {
 void FdMap::remove_fired(event& ev, Backend& backend) noexcept {
   if (ev.ev_fd < 0) return;
   unlink(ev);
-  Slot& slot = slot_of(ev.ev_fd);
-  if (slot.unsettled) return;
+  const Slot slot = slot_of(ev.ev_fd);
+  if (slot.is_unsettled()) return;
   if (unsettled_.size() == most_unsettled) {
     settle(ev.ev_fd, backend);
     return;
   }
-  slot.unsettled = true;
+  slot.unsettled |= slot.bit;
   unsettled_.push_back(ev.ev_fd);
 }
 
 void FdMap::settle(int fd, Backend& backend) noexcept {
-  if (fd < 0 || static_cast<std::size_t>(fd) >= slots_.size()) return;
-  Slot& slot = slot_of(fd);
+  if (fd < 0 || page_of(fd) == nullptr) return;
+  const Slot slot = slot_of(fd);
   if (slot.known == slot.wanted) return;
   if (any(slot.wanted)) {
     change_or_warn(backend, fd, slot.known, slot.wanted);
@@ -121,33 +118,40 @@ void FdMap::settle(int fd, Backend& backend) noexcept {
 void FdMap::settle_all(Backend& backend) noexcept {
   for (const int fd : unsettled_) {
     settle(fd, backend);
-    slot_of(fd).unsettled = false;
+    const Slot slot = slot_of(fd);
+    slot.unsettled &= ~slot.bit;
   }
   unsettled_.clear();
 }
 
 bool FdMap::register_all(Backend& backend) noexcept {
   bool complete = true;
-  for (std::size_t i = 0; i < slots_.size(); i++) {
-    Slot& slot = slots_[i];
-    slot.unsettled = false;
-    slot.known = Interest::none;
-    if (!any(slot.wanted)) continue;
-    if (change_or_warn(backend, static_cast<int>(i), Interest::none, slot.wanted)) {
-      slot.known = slot.wanted;
-    } else {
-      complete = false;
+  for (std::size_t i = 0; i < pages_.size(); i++) {
+    if (pages_[i] == nullptr) continue;
+    for (std::size_t place = 0; place < page_size; place++) {
+      const int fd = static_cast<int>(i * page_size + place);
+      const Slot slot = slot_of(fd);
+      slot.known = Interest::none;
+      if (!any(slot.wanted)) continue;
+      if (change_or_warn(backend, fd, Interest::none, slot.wanted)) {
+        slot.known = slot.wanted;
+      } else {
+        complete = false;
+      }
     }
+    pages_[i]->unsettled = 0;
   }
   unsettled_.clear();
   return complete;
 }
 
 event* FdMap::some() const noexcept {
-  for (const Slot& slot : slots_) {
-    if (slot.first != nullptr) return slot.first;
-  }
-  return nullptr;
+  event* found = nullptr;
+  visit([&](event& ev) {
+    found = &ev;
+    return true;
+  });
+  return found;
 }
 
 }  // namespace ev

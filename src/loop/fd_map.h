@@ -1,8 +1,12 @@
 // Which events watch which descriptor, and what the kernel has been told. All events of a
-// descriptor are merged into one interest; a descriptor costs 16 bytes:
+// descriptor are merged into one interest. Descriptors come in pages of 64, each made when the
+// first of its descriptors is watched; one costs little more than ten bytes:
 //
-//   slots_[fd] = { first event -> next -> ... | what the kernel watches | what they want |
-//   unsettled }
+//   pages_[fd / 64]   first    [64]   event -> next -> ...
+//                     known    [64]   what the kernel watches
+//                     wanted   [64]   what the events want
+//                     unsettled       one bit each: the two may differ, and the descriptor is
+//                     listed
 //
 // Changes reach the kernel at once, because a program may close or hand on the descriptor right
 // after event_del(). The one exception: an event that fired and goes with that. It will often be
@@ -13,6 +17,8 @@
 
 #include <event2/event_struct.h>
 
+#include <array>
+#include <memory>
 #include <vector>
 
 #include "loop/backend.h"
@@ -37,8 +43,8 @@ class FdMap {
 
   // The events of a descriptor, linked through next_of(); null for one that nobody watches.
   event* first(int fd) const noexcept {
-    return static_cast<std::size_t>(fd) < slots_.size() ? slots_[static_cast<std::size_t>(fd)].first
-                                                        : nullptr;
+    const Page* page = page_of(fd);
+    return page != nullptr ? page->first[place_in_page(fd)] : nullptr;
   }
   static event* next_of(const event& ev) noexcept { return ev.ev_.ev_io.ev_io_next.le_next; }
 
@@ -49,27 +55,54 @@ class FdMap {
   bool visit(Visit visit_one) const;
 
  private:
-  struct Slot {
-    event* first = nullptr;
-    Interest known = Interest::none;   // to the kernel
-    Interest wanted = Interest::none;  // by the events
-    bool unsettled = false;            // listed, the two may differ
+  static constexpr std::size_t page_size = 64;
+  struct Page : Allocated {
+    std::array<event*, page_size> first{};
+    std::array<Interest, page_size> known{};
+    std::array<Interest, page_size> wanted{};
+    std::uint64_t unsettled = 0;
   };
-  static_assert(sizeof(Slot) == 16);
 
-  Slot& slot_of(int fd) noexcept { return slots_[static_cast<std::size_t>(fd)]; }
+  // One descriptor's place in its page.
+  struct Slot {
+    event*& first;
+    Interest& known;
+    Interest& wanted;
+    std::uint64_t& unsettled;
+    std::uint64_t bit;
+
+    bool is_unsettled() const noexcept { return (unsettled & bit) != 0; }
+  };
+
+  static std::size_t place_in_page(int fd) noexcept {
+    return static_cast<std::size_t>(fd) % page_size;
+  }
+  // Null: no descriptor of that page has ever been watched.
+  Page* page_of(int fd) const noexcept {
+    const std::size_t index = static_cast<std::size_t>(fd) / page_size;
+    return index < pages_.size() ? pages_[index].get() : nullptr;
+  }
+  Slot slot_of(int fd) noexcept {
+    Page& page = *page_of(fd);
+    const std::size_t place = place_in_page(fd);
+    return {page.first[place], page.known[place], page.wanted[place], page.unsettled,
+            std::uint64_t{1} << place};
+  }
   bool make_room(int fd);
   void unlink(event& ev) noexcept;
 
-  std::vector<Slot, Allocator<Slot>> slots_;
+  std::vector<std::unique_ptr<Page>, Allocator<std::unique_ptr<Page>>> pages_;
   std::vector<int, Allocator<int>> unsettled_;  // never grows, so that removing cannot fail
 };
 
 template <class Visit>
 bool FdMap::visit(Visit visit_one) const {
-  for (const Slot& slot : slots_) {
-    for (event* ev = slot.first; ev != nullptr; ev = next_of(*ev)) {
-      if (visit_one(*ev)) return true;
+  for (const auto& page : pages_) {
+    if (page == nullptr) continue;
+    for (event* first : page->first) {
+      for (event* ev = first; ev != nullptr; ev = next_of(*ev)) {
+        if (visit_one(*ev)) return true;
+      }
     }
   }
   return false;
