@@ -71,14 +71,16 @@ TlsResult OpenSslEngine::handshake() noexcept {
 TlsResult OpenSslEngine::read(void* into, std::size_t most) noexcept {
   ERR_clear_error();
   std::size_t count = 0;
-  return translate(SSL_read_ex(ssl_, into, most, &count), count);
+  const int returned = SSL_read_ex(ssl_, into, most, &count);
+  return translate(returned, count);
 }
 
 TlsResult OpenSslEngine::write(const void* from, std::size_t size) noexcept {
   if (must_finish_handshake_first()) return {TlsStatus::want_read, 0};
   ERR_clear_error();
   std::size_t count = 0;
-  return translate(SSL_write_ex(ssl_, from, size, &count), count);
+  const int returned = SSL_write_ex(ssl_, from, size, &count);
+  return translate(returned, count);
 }
 
 TlsResult OpenSslEngine::say_goodbye() noexcept {

@@ -1,0 +1,24 @@
+#include "tls/support/library.h"
+#if BEVEL_TESTS_MBEDTLS
+#include "tls/support/mbedtls_library.h"
+#endif
+#if BEVEL_TESTS_GNUTLS
+#include "tls/support/gnutls_library.h"
+#endif
+
+namespace tls_test {
+
+const std::vector<Library*>& libraries() {
+  static const std::vector<Library*> built = {
+    &openssl(),
+#if BEVEL_TESTS_MBEDTLS
+    &mbedtls(),
+#endif
+#if BEVEL_TESTS_GNUTLS
+    &gnutls(),
+#endif
+  };
+  return built;
+}
+
+}  // namespace tls_test
