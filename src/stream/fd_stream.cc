@@ -49,12 +49,15 @@ bool FdStream::set_fd(int fd) {
 bool FdStream::set_base(Loop& loop) {
   if (pending(ev_read, EV_READ | EV_WRITE | EV_TIMEOUT, nullptr) != 0 ||
       pending(ev_write, EV_READ | EV_WRITE | EV_TIMEOUT, nullptr) != 0 ||
-      deferred().is_scheduled() || is_connecting()) {
+      deferred().is_scheduled() || is_connecting() ||
+      (limiter() != nullptr && limiter()->is_waiting())) {
     errno = EBUSY;
     return false;
   }
   const int old_fd = fd();
+  if (limiter() != nullptr) limiter()->leave_loop();
   ev_base = &loop;
+  if (limiter() != nullptr) limiter()->enter_loop();
   assign_events(old_fd);
   return true;
 }
@@ -62,8 +65,16 @@ bool FdStream::set_base(Loop& loop) {
 bool FdStream::set_priority(int priority) {
   if (!ev::set_priority(ev_read, priority)) return false;
   if (!ev::set_priority(ev_write, priority)) return false;
-  deferred().callback.evcb_pri = static_cast<ev_uint8_t>(priority);
+  change_priority(deferred(), priority);
+  if (limiter() != nullptr) change_priority(limiter()->deferred(), priority);
   return true;
+}
+
+// Its place in the loop's queues depends on it.
+void FdStream::change_priority(Deferred& deferred, int priority) noexcept {
+  const bool was_scheduled = cancel(loop(), deferred);
+  deferred.callback.evcb_pri = static_cast<ev_uint8_t>(priority);
+  if (was_scheduled) schedule(loop(), deferred);
 }
 
 // --- waiting ---
@@ -90,17 +101,9 @@ void FdStream::pause(short what) {
   if ((what & EV_WRITE) != 0) loop().remove_noblock(ev_write);
 }
 
-// Bytes are probably waiting: asking for them costs no more than asking to be told.
-void FdStream::unpause(short what) {
-  if ((what & EV_WRITE) != 0) start(EV_WRITE);
-  if ((what & EV_READ) == 0) return;
-  on_readable();
-  if (!is_freed() && wants_read()) start(EV_READ);
-}
-
 void FdStream::adjust_timeouts() {
   if ((ev_read.ev_evcallback.evcb_flags & EVLIST_INSERTED) != 0) {
-    if (set_or_null(timeout_read) != nullptr) {
+    if (set_or_null(timeout_read) != nullptr && wants_read()) {
       wait_readable();
     } else {
       loop().remove_timer(ev_read);

@@ -39,7 +39,6 @@ class FdStream : public Stream {
   void adjust_timeouts() override;
   void on_output_changed(std::size_t added, std::size_t deleted) override;
   void pause(short what) override;
-  void unpause(short what) override;
 
   virtual void on_readable() = 0;
   virtual void on_writable() = 0;
@@ -66,6 +65,7 @@ class FdStream : public Stream {
   static void on_attempt_done(int fd, int error, void* self);
   void handle(short direction, short what);
   void assign_events(int fd);
+  void change_priority(Deferred& deferred, int priority) noexcept;
   void begin_attempts(addrinfo* list);
   void fail_to_connect(int error, int options);
   void end_attempt() noexcept;

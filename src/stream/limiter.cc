@@ -21,12 +21,20 @@ void set_timer(Loop& loop, event& ev, std::optional<TimePoint> when) {
 
 Limiter::Limiter(Stream& stream) : stream_(stream) {
   throttle_.emplace(*this);
-  assign(timer_, &stream.loop(), -1, 0, on_timer, this);
-  resume_.assign(run_resume, this, static_cast<std::uint8_t>(stream.priority()));
+  enter_loop();
 }
 
 Limiter::~Limiter() {
   throttle_.reset();  // first: until it has left its group, another thread may call resume()
+  leave_loop();
+}
+
+void Limiter::enter_loop() noexcept {
+  assign(timer_, &stream_.loop(), -1, 0, on_timer, this);
+  resume_.assign(run_resume, this, static_cast<std::uint8_t>(stream_.priority()));
+}
+
+void Limiter::leave_loop() noexcept {
   stream_.loop().remove_noblock(timer_);
   cancel(stream_.loop(), resume_);
 }

@@ -23,6 +23,15 @@ class Limiter final : public Throttled, public Allocated {
   Limiter& operator=(const Limiter&) = delete;
 
   Throttle& throttle() noexcept { return *throttle_; }
+  Deferred& deferred() noexcept { return resume_; }
+  bool is_waiting() const noexcept {
+    return throttle_->waiting(Direction::read) || throttle_->waiting(Direction::write);
+  }
+
+  // Around the move of the stream to another loop. Only while it does not wait, so that no other
+  // thread calls meanwhile.
+  void leave_loop() noexcept;
+  void enter_loop() noexcept;
 
  private:
   void resume(Direction direction) override;

@@ -90,18 +90,34 @@ class PairStream final : public TimerStream {
     if (added > 0) restart_write_timeout();
   }
 
+  // Limits may let all of it pass in parts only; whoever lacks tokens in the end waits for them.
   void move_if_wanted(PairStream& to) {
-    if (!wants_write() || !to.wants_read()) return;
+    if (throttle() == nullptr && to.throttle() == nullptr) {
+      move_some(to);
+      return;
+    }
+    const Hold hold(*this);
+    const Hold hold_to(to);
+    while (!is_freed() && !to.is_freed() && move_some(to)) {
+    }
+  }
+
+  // False when nothing moved. May free both ends.
+  bool move_some(PairStream& to) {
+    if (!wants_write() || !to.wants_read()) return false;
     std::size_t size = output->size();
     if (to.wm_read.high != 0) {
       const std::size_t have = to.input->size();
       size = std::min(size, to.wm_read.high - std::min(have, to.wm_read.high));
     }
     const std::size_t may_leave = allowance(Direction::write, size);
-    if (may_leave == 0) return;
+    if (may_leave == 0) return false;
     const std::size_t may_arrive = to.allowance(Direction::read, may_leave);
-    if (may_arrive == 0) return spend(Direction::write, 0);
-    move_to(to, may_arrive);
+    if (may_arrive == 0) {
+      spend(Direction::write, 0);
+      return false;
+    }
+    return move_to(to, may_arrive);
   }
 
   bool move_to(PairStream& to, std::size_t size) {

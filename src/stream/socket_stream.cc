@@ -32,15 +32,43 @@ class SocketStream final : public FdStream {
       loop().remove_noblock(ev_read);
       return;
     }
-    const std::size_t room = allowance(Direction::read, read_room());
-    if (room == 0) return;
-    const std::size_t wanted = std::min(room, std::size_t{1} << read_size_shift_);
-    const IoResult got = input->read_from(fd(), room, wanted);
-    spend(Direction::read, got.ok() ? static_cast<std::size_t>(got.count) : 0);
-    if (got.would_block()) return;
-    if (!got.ok()) return fail_io(BEV_EVENT_READING, got);
-    adapt_read_size(static_cast<std::size_t>(got.count), wanted);
+    std::size_t left = max_single_read();
+    read_some(left);
+    if (throttle() != nullptr) read_on(left);
+  }
+
+  // Bytes are probably waiting: asking for them costs no more than asking to be told.
+  void unpause(short what) override {
+    if ((what & EV_WRITE) != 0) start(EV_WRITE);
+    if ((what & EV_READ) == 0) return;
+    if (fd() >= 0 && !is_connecting()) read_on(max_single_read());
+    if (!is_freed() && wants_read()) start(EV_READ);
+  }
+
+  // A limited stream reads until it has to wait for tokens or for bytes. So one that has always
+  // more to read goes from one portion of tokens to the next without ever being registered.
+  void read_on(std::size_t left) {
+    while (left > 0 && !is_freed() && wants_read() && read_some(left)) {
+    }
+  }
+
+  // Takes what it read off `left`. True when there is probably more. May free the stream.
+  bool read_some(std::size_t& left) {
+    const std::size_t size = std::size_t{1} << read_size_shift_;
+    const std::size_t wanted = allowance(Direction::read, std::min({left, read_room(), size}));
+    if (wanted == 0) return false;
+    const IoResult got = input->read_from(fd(), wanted, wanted);
+    const std::size_t count = got.ok() ? static_cast<std::size_t>(got.count) : 0;
+    spend(Direction::read, count);
+    if (got.would_block()) return false;
+    if (!got.ok()) {
+      fail_io(BEV_EVENT_READING, got);
+      return false;
+    }
+    left -= count;
+    adapt_read_size(count, size);
     deliver_read();
+    return count == wanted;
   }
 
   void on_writable() override {
@@ -58,20 +86,29 @@ class SocketStream final : public FdStream {
     if (!is_freed()) output_progressed();
   }
 
-  // False when nothing left; the program may have been told why.
+  // False when nothing left; the program may have been told why. A limited stream sends until it
+  // has to wait for tokens or for room, so that it need not be registered meanwhile.
   bool send() {
-    const std::size_t room =
-        allowance(Direction::write, std::min(max_single_write(), output->size()));
-    if (room == 0) return false;
-    const IoResult sent = output->write_to(fd(), room);
-    spend(Direction::write, sent.ok() ? static_cast<std::size_t>(sent.count) : 0);
-    if (sent.ok()) return true;
-    if (sent.would_block()) {
-      wait_writable();
-    } else {
-      fail_io(BEV_EVENT_WRITING, sent);
+    std::size_t left = max_single_write();
+    bool progressed = false;
+    for (;;) {
+      const std::size_t room = allowance(Direction::write, std::min(left, output->size()));
+      if (room == 0) return progressed;
+      const IoResult sent = output->write_to(fd(), room);
+      const std::size_t count = sent.ok() ? static_cast<std::size_t>(sent.count) : 0;
+      spend(Direction::write, count);
+      if (sent.would_block()) {
+        wait_writable();
+        return progressed;
+      }
+      if (!sent.ok()) {
+        fail_io(BEV_EVENT_WRITING, sent);
+        return false;
+      }
+      progressed = true;
+      left -= count;
+      if (count < room || throttle() == nullptr) return true;
     }
-    return false;
   }
 
   EndOutput end_output() override { return shut_down_descriptor(); }

@@ -103,9 +103,10 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   // --- rate limits ---
   // Null: no limit has ever been set.
   Throttle* throttle() const noexcept {
-    return rare() != nullptr && rare()->limiter != nullptr ? &rare()->limiter->throttle() : nullptr;
+    return limiter() != nullptr ? &limiter()->throttle() : nullptr;
   }
   Throttle& make_throttle();
+  Limiter* limiter() const noexcept { return rare() != nullptr ? rare()->limiter.get() : nullptr; }
   // Tokens came for a direction that waited for some.
   void go_on(Direction direction);
   // What one transfer may move now, from all limits; never negative.
