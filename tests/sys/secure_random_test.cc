@@ -29,7 +29,7 @@ TEST(SecureRandom, NeverRepeats) {
 }
 
 TEST(SecureRandom, FillsExactlyWhatIsAsked) {
-  for (const std::size_t size : {0, 1, 3, 63, 64, 65, 1023, 1024, 5000}) {
+  for (const std::size_t size : {0u, 1u, 3u, 63u, 64u, 65u, 1023u, 1024u, 5000u}) {
     std::vector<unsigned char> memory(size + 2, 0x55);
     std::vector<bool> changed(size, size == 0);
     for (int i = 0; i < 20; i++) {
