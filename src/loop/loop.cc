@@ -101,6 +101,7 @@ int event_base::run(int flags) noexcept {
   break_ = false;
   const int result = turns(flags);
   if (!break_) flush_writers();
+  turn_++;
   clock_.end_turn();
   fds_.settle_all(*backend_);
   is_running_ = false;
@@ -108,7 +109,7 @@ int event_base::run(int flags) noexcept {
 }
 
 int event_base::turns(int flags) noexcept {
-  for (;;) {
+  for (;; turn_++) {
     continue_ = false;
     deferred_this_turn_ = 0;
     if (exit_ || break_) return 0;

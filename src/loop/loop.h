@@ -87,6 +87,8 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
   bool got_break() noexcept;
   bool runs_elsewhere() const noexcept;  // another thread is in run() now
   bool runs_in_this_thread() const noexcept { return !runs_elsewhere(); }
+  // Changes when a turn is over: what happens before the loop runs belongs to its first turn.
+  unsigned turn() const noexcept { return turn_.load(std::memory_order_relaxed); }
   // Whose callback runs; null in a Deferred.
   event* running() const noexcept { return running_.load(std::memory_order_relaxed); }
   // Something that is no event keeps the loop running.
