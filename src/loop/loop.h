@@ -227,6 +227,7 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
   int running_priority_ = -1;
   std::atomic<unsigned long> owner_ = 0;  // the thread that runs the loop
   std::atomic<bool> is_running_ = false;
+  std::atomic<unsigned> turn_ = 0;
   bool is_waiting_ = false;  // in the backend: a change must ring
   bool exit_ = false;
   bool break_ = false;
