@@ -103,15 +103,25 @@ bool FdStream::connect_hostname(const addrinfo& hints, const char* host, int por
   return true;
 }
 
+bool FdStream::is_looking_up() const noexcept {
+  return rare() != nullptr && rare()->attempt != nullptr && rare()->attempt->request != nullptr;
+}
+
+bool FdStream::is_trying() const noexcept {
+  return rare() != nullptr && rare()->attempt != nullptr && rare()->attempt->connector != nullptr;
+}
+
 void FdStream::end_attempt() noexcept {
   if (rare() != nullptr) rare()->attempt.reset();
 }
 
 void FdStream::on_resolved(int gai_error, addrinfo* list, void* self) {
   FdStream& stream = *static_cast<FdStream*>(self);
+  AddressList addresses(list);
   from_loop(stream, [&] {
+    if (!stream.is_looking_up()) return;  // given up by another thread, too late to cancel
     stream.rare()->attempt->request = nullptr;
-    if (gai_error == 0) return stream.begin_attempts(list);
+    if (gai_error == 0) return stream.begin_attempts(std::move(addresses));
     stream.end_attempt();
     stream.extras().dns_error = gai_error;
     stream.resume_read(Suspend::lookup);
@@ -120,18 +130,16 @@ void FdStream::on_resolved(int gai_error, addrinfo* list, void* self) {
   });
 }
 
-void FdStream::begin_attempts(addrinfo* list) {
+void FdStream::begin_attempts(AddressList list) {
   if (fd() >= 0) {  // the program brought its own socket: it can try one address only
     end_attempt();
     resume_read(Suspend::lookup);
     resume_write(Suspend::lookup);
-    const bool begun = connect(list->ai_addr, static_cast<int>(list->ai_addrlen));
-    const int error = errno;
-    freeaddrinfo(list);
-    if (!begun) fail_to_connect(error, 0);
+    if (!connect(list->ai_addr, static_cast<int>(list->ai_addrlen))) fail_to_connect(errno, 0);
     return;
   }
-  rare()->attempt->connector = Connector::start(loop(), list, on_attempt_done, this);
+  rare()->attempt->connector = Connector::start(loop(), list.get(), on_attempt_done, this);
+  list.release();  // the connector's now
   // No descriptor yet: the two events serve as timers for as long as the addresses are tried.
   if ((enabled & EV_READ) != 0 && timerisset(&timeout_read)) wait_readable();
   if (timerisset(&timeout_write)) wait_writable();
@@ -139,12 +147,14 @@ void FdStream::begin_attempts(addrinfo* list) {
 
 void FdStream::on_attempt_done(int fd, int error, void* self) {
   FdStream& stream = *static_cast<FdStream*>(self);
+  Fd connected(fd);
   from_loop(stream, [&] {
+    if (!stream.is_trying()) return;  // given up by another thread, too late to cancel
     stream.rare()->attempt->connector = nullptr;
     stream.end_attempt();
     stream.loop().remove_noblock(stream.ev_read);
     stream.loop().remove_noblock(stream.ev_write);
-    if (fd >= 0) stream.assign_events(fd);
+    if (connected) stream.assign_events(connected.take());
     stream.resume_read(Suspend::lookup);
     stream.resume_write(Suspend::lookup);
     if (fd < 0) return stream.fail_to_connect(error, 0);

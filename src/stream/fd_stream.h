@@ -9,11 +9,18 @@
 #include <netdb.h>
 #include <sys/socket.h>
 
+#include <memory>
+
 #include "net/connector.h"
 #include "net/resolver.h"
 #include "stream/stream.h"
 
 namespace ev {
+
+struct FreeAddresses {
+  void operator()(addrinfo* list) const noexcept { freeaddrinfo(list); }
+};
+using AddressList = std::unique_ptr<addrinfo, FreeAddresses>;
 
 class FdStream : public Stream {
  public:
@@ -66,7 +73,9 @@ class FdStream : public Stream {
   void handle(short direction, short what);
   void assign_events(int fd);
   void change_priority(Deferred& deferred, int priority) noexcept;
-  void begin_attempts(addrinfo* list);
+  void begin_attempts(AddressList list);
+  bool is_looking_up() const noexcept;
+  bool is_trying() const noexcept;
   void fail_to_connect(int error, int options);
   void end_attempt() noexcept;
 };

@@ -70,7 +70,7 @@ bool EpollBackend::control(int operation, int fd, Interest interest) noexcept {
 
 bool EpollBackend::register_anew(int fd, Interest interest) {
   if (static_cast<std::size_t>(fd) >= tags_.size()) {
-    tags_.resize(std::bit_ceil(std::max<std::size_t>(static_cast<std::size_t>(fd) + 1, 64)));
+    tags_.resize((static_cast<std::size_t>(fd) / 64 + 1) * 64);
   }
   tag(fd)++;
   if (control(EPOLL_CTL_ADD, fd, interest)) return true;
