@@ -156,8 +156,8 @@ struct evbuffer final : ev::Allocated {
   bool has_lock() const noexcept;
   void enable_locking(ev::Lock lock);
 
-  // What evbuffer_free() does: now, or, inside a callback of this buffer, as soon as the call that
-  // ran it is over.
+  // What evbuffer_free() does: now, or as soon as the call is over that ran the callback we are in,
+  // or behind the deferred callbacks that are due.
   static void destroy(evbuffer* buffer) noexcept;
 
  private:
@@ -213,6 +213,7 @@ struct evbuffer final : ev::Allocated {
   bool tell_callbacks(std::size_t added, std::size_t deleted);
   void run_deferred();
   void cancel_deferred() noexcept;
+  void await_last_rites() noexcept;
   ev::BufferExtras& extras();
 
   ev::Chain* first_ = nullptr;

@@ -206,9 +206,30 @@ void evbuffer::destroy(evbuffer* buffer) noexcept {
     return;
   }
   ev::BufferUse use(*buffer);
-  buffer->extras_->doomed = true;
-  buffer->extras_->callbacks.remove_all();
-  buffer->cancel_deferred();
+  ev::BufferExtras& extras = *buffer->extras_;
+  extras.doomed = true;
+  if (extras.pinned && extras.deferred.is_scheduled()) {
+    buffer->await_last_rites();
+  } else {
+    extras.callbacks.remove_all();
+    buffer->cancel_deferred();
+  }
+}
+
+// Deferred callbacks that are due are still called, as they always were: the buffer goes after
+// them.
+void evbuffer::await_last_rites() noexcept {
+  ev::BufferExtras& mine = *extras_;
+  if (std::exchange(mine.awaits_last_rites, true)) return;
+  const auto run = [](event_callback*, void* self) {
+    auto& buffer = *static_cast<evbuffer*>(self);
+    ev::BufferUse use(buffer);
+    buffer.extras_->awaits_last_rites = false;
+    buffer.cancel_deferred();  // those of a loop that is being freed, or that were due once more
+  };
+  mine.last_rites.assign_release(run, this);
+  mine.last_rites.callback.evcb_pri = mine.deferred.callback.evcb_pri;
+  ev::schedule(*mine.loop, mine.last_rites);
 }
 
 void evbuffer::cancel_deferred() noexcept {

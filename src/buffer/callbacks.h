@@ -61,10 +61,13 @@ struct BufferExtras final : Allocated {
   Loop* loop = nullptr;  // null: callbacks run at once
   Deferred deferred;
   bool pinned = false;  // `deferred` is scheduled, or has been taken by the loop and will run
+  // Frees a doomed buffer behind its last deferred callbacks, or with the loop.
+  Deferred last_rites;
+  bool awaits_last_rites = false;
   std::size_t added = 0;
   std::size_t deleted = 0;
 
-  bool may_go() const noexcept { return users == 0 && doomed && !pinned; }
+  bool may_go() const noexcept { return users == 0 && doomed && !pinned && !awaits_last_rites; }
 };
 
 }  // namespace ev

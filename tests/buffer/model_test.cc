@@ -88,7 +88,7 @@ class Model {
     for (char& byte : bytes) byte = "ab\r\n"[below(4)];
     return bytes;
   }
-  bool too_large(const Twin& twin) const { return twin.text.size() > 500000; }
+  bool too_large(const Twin& twin) const { return twin.text.size() > 100000; }
 
   void append(Twin& one) {
     const std::string bytes = text();
@@ -195,7 +195,7 @@ class ModelTest : public testing::TestWithParam<std::uint64_t> {};
 
 TEST_P(ModelTest, Agrees) {
   Model model(GetParam());
-  for (int i = 0; i < 1000 && !HasFatalFailure(); ++i) {
+  for (int i = 0; i < 600 && !HasFatalFailure(); ++i) {
     model.step();
     model.expect_agreement();
   }

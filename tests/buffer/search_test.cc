@@ -101,8 +101,8 @@ TEST(Search, AgreesWithStringOnHostileText) {
 
 // Each of these takes minutes when false hits cost what they naively do.
 TEST(Search, StaysLinearForHostileNeedles) {
-  const std::string text(4 << 20, 'a');
-  const std::string half(1 << 20, 'a');
+  const std::string text(1 << 20, 'a');
+  const std::string half(1 << 18, 'a');
   for (const std::size_t cut : {std::size_t{1000}, text.size()}) {
     evbuffer buffer;
     append_cut(buffer, text, cut);
