@@ -1,7 +1,5 @@
 #include "buffer/chunk_cache.h"
 
-#include <cstdlib>
-
 namespace ev {
 namespace {
 
@@ -41,9 +39,7 @@ void ChunkCache::flush() noexcept {
     while (list.top != nullptr) {
       FreeChunk* chunk = list.top;
       list.top = chunk->next;
-      // Not ev::release(): what is kept came from the C library, and the program may have set other
-      // functions since.
-      std::free(chunk);
+      release_cached(chunk);
     }
     list.vacant = state_ == State::open ? kept[i] : 0;
   }

@@ -68,6 +68,8 @@ void release(void* memory) noexcept {
   }
 }
 
+void release_cached(void* memory) noexcept { std::free(memory); }
+
 char* copy_string(const char* text) {
   const std::size_t size = std::strlen(text) + 1;
   return static_cast<char*>(std::memcpy(allocate(size), text, size));

@@ -26,7 +26,10 @@ void* allocate(std::size_t size);  // throws std::bad_alloc; never null, size 0 
 void* try_allocate(std::size_t size) noexcept;  // null when there is no memory; errno is ENOMEM
 void* reallocate(void* old, std::size_t size);  // throws std::bad_alloc and leaves `old` as it was
 void release(void* memory) noexcept;            // null is fine
-char* copy_string(const char* text);            // throws std::bad_alloc; freed with release()
+// For memory that was kept since memory_is_cacheable() was true: back to the C library, whatever
+// functions are set now.
+void release_cached(void* memory) noexcept;
+char* copy_string(const char* text);  // throws std::bad_alloc; freed with release()
 
 // Base of every resource: gives it operator new from the functions above.
 struct Allocated {
