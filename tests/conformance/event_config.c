@@ -326,7 +326,7 @@ static void reinit_keeps_all_events(void) {
   base = event_base_new();
   reader = event_new(base, sv[0], EV_READ | EV_PERSIST, count, NULL);
   timer = event_new(base, -1, 0, count, NULL);
-  event_add(reader, NULL), event_add(timer, msec(20));
+  event_add(reader, NULL), event_add(timer, msec(300));
   pid = fork();
   if (pid == 0) {
     SEE(event_reinit(base));
