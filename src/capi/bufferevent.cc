@@ -3,8 +3,8 @@
 #include <event2/bufferevent.h>
 
 #include <cerrno>
-#include <mutex>
 
+#include "buffer/use.h"
 #include "capi/current_base.h"
 #include "capi/stream_door.h"
 #include "stream/fd_stream.h"
@@ -143,7 +143,7 @@ int bufferevent_write(bufferevent* bev, const void* data, size_t size) {
 
 int bufferevent_write_buffer(bufferevent* bev, evbuffer* buffer) {
   if (buffer == nullptr) return ev::refused();
-  std::lock_guard guard(buffer->lock());
+  const ev::BufferUse use(*buffer);  // the stream's lock is only tried behind it
   return ev::write_to_stream(
       bev,
       [&](Stream& stream) {
@@ -162,7 +162,7 @@ size_t bufferevent_read(bufferevent* bev, void* data, size_t size) {
 int bufferevent_read_buffer(bufferevent* bev, evbuffer* buffer) {
   if (buffer == nullptr) return ev::refused();
   return on_stream(bev, [&](Stream& stream) {
-    std::lock_guard guard(buffer->lock());
+    const ev::BufferUse use(*buffer);
     return buffer->append_buffer(*stream.input);
   });
 }
