@@ -11,6 +11,7 @@
 #include "stream/filter.h"
 #include "stream/pair.h"
 #include "stream/socket_stream.h"
+#include "sys/log.h"
 
 using ev::Hold;
 using ev::on_stream;
@@ -24,6 +25,7 @@ bool options_make_sense(int options) {
   const bool unlock = (options & BEV_OPT_UNLOCK_CALLBACKS) != 0;
   const bool defer = (options & BEV_OPT_DEFER_CALLBACKS) != 0;
   const bool thread_safe = (options & BEV_OPT_THREADSAFE) != 0;
+  if (unlock && !defer) ev::log_warn("BEV_OPT_UNLOCK_CALLBACKS needs BEV_OPT_DEFER_CALLBACKS");
   return (!unlock || defer) && (!thread_safe || ev::threads_enabled());
 }
 
