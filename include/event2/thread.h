@@ -80,7 +80,7 @@ struct evthread_lock_callbacks {
  * Set the locks of the process. The structure is copied.
  *
  * @param cbs NULL removes them, which only a program without any live object may do
- * @return -1 if a function is missing, the version is unknown, or other locks are set already;
+ * @return -1 if a function is missing, or other locks are set already;
  *   setting the same ones again succeeds
  */
 EVENT2_EXPORT_SYMBOL int evthread_set_lock_callbacks(const struct evthread_lock_callbacks* cbs);

@@ -69,6 +69,7 @@ class Backend : public Allocated {
 
 struct BackendInfo {
   const char* name;
+  const char* name_with_changelist;    // for programs that ask for that; null: the same
   int features;                        // EV_FEATURE_*
   std::unique_ptr<Backend> (*make)();  // null: not on this kernel (errno). Throws std::bad_alloc
 };

@@ -39,7 +39,19 @@ bool event_config::accepts(const ev::BackendInfo& method) const noexcept {
   return has_flag(EVENT_BASE_FLAG_IGNORE_ENV) || !forbidden_by_environment(method.name);
 }
 
+bool event_config::asks_for(int flag, const char* variable) const noexcept {
+  return has_flag(flag) ||
+         (!has_flag(EVENT_BASE_FLAG_IGNORE_ENV) && std::getenv(variable) != nullptr);
+}
+
 bool event_config::is_precise() const noexcept {
-  if (has_flag(EVENT_BASE_FLAG_PRECISE_TIMER)) return true;
-  return !has_flag(EVENT_BASE_FLAG_IGNORE_ENV) && std::getenv("EVENT_PRECISE_TIMER") != nullptr;
+  return asks_for(EVENT_BASE_FLAG_PRECISE_TIMER, "EVENT_PRECISE_TIMER");
+}
+
+// The change list has no use here, but programs compare the name.
+const char* event_config::name_of(const ev::BackendInfo& method) const noexcept {
+  const bool changelist =
+      method.name_with_changelist != nullptr &&
+      asks_for(EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST, "EVENT_EPOLL_USE_CHANGELIST");
+  return changelist ? method.name_with_changelist : method.name;
 }

@@ -38,11 +38,14 @@ struct event_config final : ev::Allocated {
   bool has_flag(int flag) const noexcept { return (flags_ & flag) != 0; }
   const ev::DispatchLimits& limits() const noexcept { return limits_; }
   bool is_precise() const noexcept;  // by flag or environment
+  const char* name_of(const ev::BackendInfo& method) const noexcept;
   // True when the method is wanted: it was not avoided, has the features, and the environment does
   // not forbid it.
   bool accepts(const ev::BackendInfo& method) const noexcept;
 
  private:
+  bool asks_for(int flag, const char* variable) const noexcept;
+
   std::vector<std::unique_ptr<char, ev::StringRelease>,
               ev::Allocator<std::unique_ptr<char, ev::StringRelease>>>
       avoided_;

@@ -26,7 +26,7 @@ void Deferred::assign_release(void (*run)(event_callback*, void*), void* owner) 
 }
 
 bool Deferred::is_scheduled() const noexcept {
-  return has_flag(callback, EVLIST_ACTIVE | EVLIST_ACTIVE_LATER);
+  return has_flag(callback, active_flags);
 }
 
 bool schedule(Loop& loop, Deferred& deferred) noexcept { return loop.schedule(deferred); }

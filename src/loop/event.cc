@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "loop/loop.h"
+#include "sys/log.h"
 
 namespace ev {
 
@@ -30,7 +31,7 @@ bool assign(event& ev, Loop* loop, int fd, short what, event_callback_fn callbac
 void make_internal(event& ev) noexcept { set_flag(ev, EVLIST_INTERNAL); }
 
 bool set_priority(event& ev, int priority) noexcept {
-  if (has_flag(ev, EVLIST_ACTIVE | EVLIST_ACTIVE_LATER)) return false;
+  if (has_flag(ev, active_flags)) return false;
   const int count = ev.ev_base != nullptr ? ev.ev_base->priorities() : EVENT_MAX_PRIORITIES - 1;
   if (priority < 0 || priority >= count) return false;
   ev.ev_evcallback.evcb_pri = static_cast<std::uint8_t>(priority);
@@ -49,7 +50,7 @@ short pending(const event& ev, short what, timeval* when) noexcept {
   std::lock_guard guard(ev.ev_base->lock());
   int found = 0;
   if (has_flag(ev, EVLIST_INSERTED)) found |= ev.ev_events & (io_conditions | EV_SIGNAL);
-  if (has_flag(ev, EVLIST_ACTIVE | EVLIST_ACTIVE_LATER)) found |= ev.ev_res;
+  if (has_flag(ev, active_flags)) found |= ev.ev_res;
   if (has_flag(ev, EVLIST_TIMEOUT)) {
     found |= EV_TIMEOUT;
     if (when != nullptr && (what & EV_TIMEOUT) != 0) {
@@ -57,6 +58,11 @@ short pending(const event& ev, short what, timeval* when) noexcept {
     }
   }
   return static_cast<short>(found & what & (io_conditions | EV_TIMEOUT | EV_SIGNAL));
+}
+
+void log_event(const event& ev, const char* change, short conditions) noexcept {
+  log_debug("event %p (fd %d) is %s: 0x%x", static_cast<const void*>(&ev), ev.ev_fd, change,
+            static_cast<unsigned>(conditions));
 }
 
 }  // namespace ev

@@ -26,6 +26,7 @@ inline constexpr short list_flush = 0x100;  // in the loop's list of writers
 inline constexpr short fd_unsettled =
     0x200;  // it fired; the kernel may not know yet that it is gone
 
+inline constexpr int active_flags = EVLIST_ACTIVE | EVLIST_ACTIVE_LATER;
 inline constexpr short io_conditions = EV_READ | EV_WRITE | EV_CLOSED;
 
 inline Closure closure_of(const event_callback& callback) noexcept {
@@ -58,6 +59,7 @@ inline event& event_of(event_callback& callback) noexcept {
 }
 
 inline bool initialized(const event& ev) noexcept { return has_flag(ev, EVLIST_INIT); }
+inline bool is_signal(const event& ev) noexcept { return (ev.ev_events & EV_SIGNAL) != 0; }
 // In no list of its loop. (It may be running.)
 inline bool is_idle(const event& ev) noexcept {
   return !has_flag(ev, ~(EVLIST_INIT | EVLIST_INTERNAL));
@@ -81,5 +83,7 @@ bool set_loop(event& ev, Loop& loop) noexcept;
 // Those of the conditions `what` that are pending or active. `when`, if not null, receives the
 // point in time (of the system's clock) at which a pending timeout passes, if `what` asks for it.
 short pending(const event& ev, short what, timeval* when) noexcept;
+// A debug message: what became of the event, and with which conditions.
+void log_event(const event& ev, const char* change, short conditions) noexcept;
 
 }  // namespace ev

@@ -1,7 +1,5 @@
-// Adding, removing and activating: how an event moves between the lists of its loop.
-#include <algorithm>
+// Adding and removing: how an event gets into the lists of its loop and out of them.
 #include <cerrno>
-#include <climits>
 #include <mutex>
 
 #include "loop/debug_mode.h"
@@ -10,27 +8,18 @@
 
 namespace {
 
+using ev::active_flags;
 using ev::clear_flag;
 using ev::closure_of;
 using ev::has_flag;
-using ev::Interest;
-using ev::interest_of;
 using ev::is_idle;
+using ev::is_signal;
 using ev::set_closure;
 using ev::set_flag;
-
-constexpr int active_flags = EVLIST_ACTIVE | EVLIST_ACTIVE_LATER;
-
-bool is_signal(const event& ev) noexcept { return (ev.ev_events & EV_SIGNAL) != 0; }
 
 // Ends the calls that are still due for one delivery of the signal, if its callback is running.
 void stop_calls(event& ev) noexcept {
   if (is_signal(ev) && ev.ev_.ev_signal.ev_pncalls != nullptr) *ev.ev_.ev_signal.ev_pncalls = 0;
-}
-
-void log_event(const char* change, const event& ev, short conditions) noexcept {
-  ev::log_debug("event %p (fd %d) is %s: 0x%x", static_cast<const void*>(&ev), ev.ev_fd, change,
-                static_cast<unsigned>(conditions));
 }
 
 }  // namespace
@@ -39,10 +28,6 @@ void log_event(const char* change, const event& ev, short conditions) noexcept {
 
 void event_base::count_added(const event_callback& callback, int by) noexcept {
   if (!has_flag(callback, EVLIST_INTERNAL)) added_count_.change(by);
-}
-
-void event_base::notify() noexcept {
-  if (is_waiting_) wakeup_.ring();
 }
 
 void event_base::note_pending(const event& ev) const noexcept {
@@ -76,7 +61,7 @@ bool event_base::add(event& ev, const timeval* timeout) {
     start_timer(ev, deadline_after(*timeout));
   }
   note_pending(ev);
-  if (ev::debug_logging()) log_event("added", ev, ev.ev_events);
+  if (ev::debug_logging()) ev::log_event(ev, "added", ev.ev_events);
   return true;
 }
 
@@ -181,7 +166,7 @@ void event_base::withdraw(event& ev) noexcept {
   }
   if (closure_of(ev.ev_evcallback) == ev::Closure::persist) ev.ev_.ev_io.ev_timeout = {};
   note_pending(ev);
-  if (ev::debug_logging()) log_event("removed", ev, ev.ev_events);
+  if (ev::debug_logging()) ev::log_event(ev, "removed", ev.ev_events);
 }
 
 bool event_base::remove(event& ev) noexcept { return remove_and_wait(ev, Wait::unless_finalizing); }
@@ -226,139 +211,4 @@ void event_base::finalize(event& ev, event_finalize_callback_fn callback,
   ev.ev_evcallback.evcb_cb_union.evcb_evfinalize = callback;
   activate_locked(ev, EV_FINALIZE, 1);
   set_flag(ev, EVLIST_FINALIZING);
-}
-
-// --- activating ---
-
-void event_base::activate(event& ev, short what, short calls) noexcept {
-  std::lock_guard guard(lock_);
-  activate_locked(ev, what, calls);
-}
-
-void event_base::activate_locked(event& ev, short what, short calls) noexcept {
-  if (has_flag(ev, active_flags | EVLIST_FINALIZING | ev::list_flush)) {
-    if (has_flag(ev, EVLIST_FINALIZING)) return;
-    if (has_flag(ev, active_flags)) {
-      ev.ev_res = static_cast<short>(ev.ev_res | what);
-      return;
-    }
-    unlist_writer(ev.ev_evcallback);
-  }
-  ev.ev_res = what;
-  if (ev::debug_logging()) log_event("active", ev, what);
-  if (is_signal(ev)) ev.ev_.ev_signal.ev_ncalls = calls;
-  activate_callback(ev.ev_evcallback);
-}
-
-void event_base::activate_callback(event_callback& callback) noexcept {
-  const int last = active_.priorities() - 1;  // there may be fewer than when the event was assigned
-  if (callback.evcb_pri > last) callback.evcb_pri = static_cast<std::uint8_t>(last);
-  if (callback.evcb_pri < running_priority_) continue_ = true;
-  active_.push(callback);
-  active_count_.change(1);
-  count_added(callback, 1);
-  notify();
-}
-
-void event_base::deactivate(event_callback& callback) noexcept {
-  active_.remove(callback);
-  active_count_.change(-1);
-  count_added(callback, -1);
-}
-
-void event_base::activate_fd(int fd, short what) noexcept {
-  std::lock_guard guard(lock_);
-  if (fd < 0) return;
-  for (event* ev = fds_.first(fd); ev != nullptr; ev = ev::FdMap::next_of(*ev)) {
-    int matched = ev->ev_events & what & ev::io_conditions;
-    if (has_flag(*ev, EVLIST_TIMEOUT)) matched |= what & EV_TIMEOUT;
-    if (matched != 0) activate_locked(*ev, static_cast<short>(matched), 1);
-  }
-}
-
-void event_base::activate_signal(int signal) noexcept {
-  std::lock_guard guard(lock_);
-  if (signals_ == nullptr) return;
-  for (event* ev = signals_->first(signal); ev != nullptr; ev = ev::SignalMap::next_of(*ev)) {
-    activate_locked(*ev, EV_SIGNAL, 1);
-  }
-}
-
-void event_base::activate_signals() noexcept {
-  if (signals_ == nullptr || !signals_->port().take_any()) return;
-  for (int signal = 1; signal < NSIG; signal++) {
-    const unsigned deliveries = signals_->port().take(signal);
-    if (deliveries == 0) continue;
-    const auto calls = static_cast<short>(std::min<unsigned>(deliveries, SHRT_MAX));
-    for (event* ev = signals_->first(signal); ev != nullptr; ev = ev::SignalMap::next_of(*ev)) {
-      activate_locked(*ev, EV_SIGNAL, calls);
-    }
-  }
-}
-
-void event_base::ready(int fd, Interest what) {
-  if (fd == wakeup_.fd()) {
-    wakeup_.answer();
-    activate_signals();
-    return;
-  }
-  bool heard = false;
-  for (event* ev = fds_.first(fd); ev != nullptr; ev = ev::FdMap::next_of(*ev)) {
-    const Interest matched = interest_of(*ev) & what & ~Interest::edge;
-    if (!any(matched)) continue;
-    const int edge = ev->ev_events & EV_ET;
-    activate_locked(*ev, static_cast<short>(static_cast<int>(matched) | edge), 1);
-    heard = true;
-  }
-  if (!heard) nobody_heard(fd);
-}
-
-// An error or a hang-up that only those hear who wait for the peer to close; or a descriptor that
-// was given up behind our back, which the kernel must forget.
-void event_base::nobody_heard(int fd) noexcept {
-  event* ev = fds_.first(fd);
-  if (ev == nullptr && !backend_->forget(fd)) rebuild_due_ = true;
-  for (; ev != nullptr; ev = ev::FdMap::next_of(*ev)) {
-    if ((ev->ev_events & EV_CLOSED) != 0) activate_locked(*ev, EV_CLOSED, 1);
-  }
-}
-
-// --- writers and deferred callbacks ---
-
-void event_base::flush_soon(event& writer) noexcept {
-  std::lock_guard guard(lock_);
-  if (has_flag(writer, active_flags | EVLIST_FINALIZING | ev::list_flush)) return;
-  writers_.push_back(writer.ev_evcallback);
-  writer_count_++;
-  set_flag(writer, ev::list_flush);
-  notify();
-}
-
-void event_base::unlist_writer(event_callback& callback) noexcept {
-  writers_.remove(callback);
-  writer_count_--;
-  clear_flag(callback, ev::list_flush);
-}
-
-bool event_base::schedule(ev::Deferred& deferred) noexcept {
-  constexpr int most_per_turn = 32;
-  std::lock_guard guard(lock_);
-  if (deferred.is_scheduled()) return false;
-  if (deferred_this_turn_ < most_per_turn) {
-    deferred_this_turn_++;
-    activate_callback(deferred.callback);
-    return true;
-  }
-  active_.push_later(deferred.callback);
-  active_count_.change(1);
-  count_added(deferred.callback, 1);
-  notify();
-  return true;
-}
-
-bool event_base::cancel(ev::Deferred& deferred) noexcept {
-  std::lock_guard guard(lock_);
-  if (!deferred.is_scheduled()) return false;
-  deactivate(deferred.callback);
-  return true;
 }

@@ -76,26 +76,26 @@ void print_event(FILE* output, const event& ev, short conditions) {
   constexpr struct {
     short bit;
     const char* name;
-  } names[] = {{EV_READ, "read"},      {EV_WRITE, "write"}, {EV_CLOSED, "closed"},
-               {EV_SIGNAL, "signal"},  {EV_ET, "edge"},     {EV_PERSIST, "persist"},
-               {EV_TIMEOUT, "timeout"}};
+  } names[] = {{EV_READ, "Read"},      {EV_WRITE, "Write"}, {EV_CLOSED, "Closed"},
+               {EV_SIGNAL, "Signal"},  {EV_ET, "Edge"},     {EV_PERSIST, "Persist"},
+               {EV_TIMEOUT, "Timeout"}};
   for (const auto& [bit, name] : names) {
     if ((conditions & bit) != 0) std::fprintf(output, " %s", name);
   }
-  if (has_flag(ev, EVLIST_INTERNAL)) std::fputs(" internal", output);
+  if (has_flag(ev, EVLIST_INTERNAL)) std::fputs(" Internal", output);
 }
 
 }  // namespace
 
 void event_base::dump(FILE* output) noexcept {
   std::lock_guard guard(lock_);
-  std::fputs("Pending events:\n", output);
+  std::fputs("Inserted events:\n", output);
   visit_events([&](const event& ev) {
     if (!has_flag(ev, EVLIST_INSERTED | EVLIST_TIMEOUT)) return false;
     print_event(output, ev, ev.ev_events);
     if (has_flag(ev, EVLIST_TIMEOUT)) {
       const timeval when = clock_.wall_time_of(ev::deadline_of(ev));
-      std::fprintf(output, " timeout at %lld.%06ld", static_cast<long long>(when.tv_sec),
+      std::fprintf(output, " Timeout=%lld.%06ld", static_cast<long long>(when.tv_sec),
                    static_cast<long>(when.tv_usec));
     }
     std::fputc('\n', output);

@@ -18,6 +18,7 @@ event_base::event_base(const event_config& config, const ev::BackendInfo& info,
                        std::unique_ptr<ev::Backend> backend, ev::TurnClock::Read clock)
     : lock_(config.has_flag(EVENT_BASE_FLAG_NOLOCK) ? ev::Lock() : ev::Lock::make()),
       info_(info),
+      method_(config.name_of(info)),
       backend_(std::move(backend)),
       clock_(clock, !config.has_flag(EVENT_BASE_FLAG_NO_CACHE_TIME)),
       limits_(config.limits()),
@@ -43,7 +44,7 @@ event_base* event_base::make(const event_config* config) {
         new event_base(wanted, info, std::move(backend), ev::monotonic_now));
     if (loop->lock_ && !loop->make_notifiable()) return nullptr;
     if (!wanted.has_flag(EVENT_BASE_FLAG_IGNORE_ENV) && std::getenv("EVENT_SHOW_METHOD")) {
-      ev::log_message("libevent using: %s", info.name);
+      ev::log_message("libevent using: %s", loop->method());
     }
     return loop.release();
   }

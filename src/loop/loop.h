@@ -47,7 +47,7 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
   // For event_free() after event_base_free(): is this one that was made and not freed?
   static bool is_alive(const event_base* loop) noexcept;
 
-  const char* method() const noexcept { return info_.name; }
+  const char* method() const noexcept { return method_; }
   int features() const noexcept { return info_.features; }
 
   // --- events (loop/events.cc)
@@ -105,7 +105,7 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
   timeval wall_time() noexcept;  // the system's clock at that time
   timeval wall_time_of(ev::TimePoint point) noexcept;
   void update_time() noexcept;
-  // A copy that lives as long as the loop. Throws std::bad_alloc.
+  // A copy that lives as long as the loop. Null: too many. Throws std::bad_alloc.
   const timeval* common_timeout(const timeval& duration);
 
   // --- priorities, watchers, and looking in (loop/inspect.cc)
@@ -203,6 +203,7 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
   ev::Lock lock_;
   ev::Condition callback_done_;
   const ev::BackendInfo& info_;
+  const char* const method_;  // what the program is told: the backend's name
   std::unique_ptr<ev::Backend> backend_;
   ev::TurnClock clock_;
   const ev::DispatchLimits limits_;

@@ -43,11 +43,15 @@ CommonTimeouts::~CommonTimeouts() {
 }
 
 const timeval* CommonTimeouts::find_or_add(const timeval& duration) {
+  constexpr int most =
+      256;  // as in the stock library; a program that makes them without end is wrong
   Entry** link = &first_;
-  for (; *link != nullptr; link = &(*link)->next) {
+  int count = 0;
+  for (; *link != nullptr; link = &(*link)->next, count++) {
     const timeval& known = (*link)->duration;
     if (known.tv_sec == duration.tv_sec && known.tv_usec == duration.tv_usec) return &known;
   }
+  if (count == most) return nullptr;
   *link = new Entry;
   (*link)->duration = duration;
   return &(*link)->duration;

@@ -45,7 +45,8 @@ class CommonTimeouts {
   CommonTimeouts(const CommonTimeouts&) = delete;
   CommonTimeouts& operator=(const CommonTimeouts&) = delete;
 
-  const timeval* find_or_add(const timeval& duration);  // throws std::bad_alloc
+  // Null when there are too many already. Throws std::bad_alloc.
+  const timeval* find_or_add(const timeval& duration);
 
  private:
   struct Entry : Allocated {

@@ -185,10 +185,17 @@ TimerWheel::Tick TimerWheel::start_of(int slot) const noexcept {
   return (window + ((slot - static_cast<int>(window)) & slot_mask)) << shift;
 }
 
+// The last moment at which a slot must be looked at.
+Deadline TimerWheel::end_of(int slot) const noexcept {
+  const int shift = slot / slots_per_level * slot_bits;
+  return last_moment_of(start_of(slot) + (Tick{1} << shift) - 1);
+}
+
 std::optional<Deadline> TimerWheel::next() const noexcept {
   const int slot = first_used_slot();
   if (slot < 0) return std::nullopt;
-  return slots_[static_cast<std::size_t>(slot)].earliest;
+  // What lies beyond the last level has its deadline after the end of its slot.
+  return std::min(slots_[static_cast<std::size_t>(slot)].earliest, end_of(slot));
 }
 
 std::optional<Deadline> TimerWheel::next_wake() const noexcept {
@@ -196,10 +203,10 @@ std::optional<Deadline> TimerWheel::next_wake() const noexcept {
   const int slot = first_used_slot();
   if (slot < 0) return std::nullopt;
   const Slot& first = slots_[static_cast<std::size_t>(slot)];
-  if (slot >= slots_per_level) return first.earliest;
+  if (slot >= slots_per_level) return std::min(first.earliest, end_of(slot));
   int count = 0;
   for (event* ev = first.first; ev != nullptr; ev = next_of(*ev)) {
-    if (++count == many) return std::max(first.earliest, last_moment_of(start_of(slot)));
+    if (++count == many) return std::max(first.earliest, end_of(slot));
   }
   return first.earliest;
 }

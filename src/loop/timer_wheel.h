@@ -89,6 +89,7 @@ class TimerWheel {
   int first_used(int level, int from) const noexcept;
   int first_used_slot() const noexcept;
   Tick start_of(int slot) const noexcept;
+  Deadline end_of(int slot) const noexcept;
   void file(event& ev, Deadline deadline) noexcept;
   event* take_slot(int slot) noexcept;
   void file_again(event* list) noexcept;

@@ -36,7 +36,7 @@ bool set_lock_hooks(const evthread_lock_callbacks* wanted) noexcept {
   }
   const bool complete = wanted->alloc != nullptr && wanted->free != nullptr &&
                         wanted->lock != nullptr && wanted->unlock != nullptr;
-  if (!complete || wanted->lock_api_version != EVTHREAD_LOCK_API_VERSION) return false;
+  if (!complete) return false;
   hooks.lock = hooks.debug ? wrap_for_debugging(*wanted) : *wanted;
   return true;
 }
@@ -53,7 +53,7 @@ bool set_condition_hooks(const evthread_condition_callbacks* wanted) noexcept {
   }
   const bool complete = wanted->alloc_condition != nullptr && wanted->free_condition != nullptr &&
                         wanted->signal_condition != nullptr && wanted->wait_condition != nullptr;
-  if (!complete || wanted->condition_api_version != EVTHREAD_CONDITION_API_VERSION) return false;
+  if (!complete) return false;
   hooks.condition = *wanted;
   return true;
 }

@@ -58,8 +58,8 @@ class SelectBackend final : public Backend {
   int highest_ = -1;   // descriptor in either set
 };
 
-bool SelectBackend::change(int fd, Interest before, Interest now) {
-  if (!any(before) && !any(now)) return false;
+bool SelectBackend::change(int fd, Interest, Interest now) {
+  if (!any(now) && !readers_.has(fd) && !writers_.has(fd)) return false;
   readers_.make_room(fd);
   writers_.make_room(fd);
   readers_.set(fd, any(now & Interest::read));

@@ -5,9 +5,10 @@ namespace ev {
 namespace {
 
 constexpr BackendInfo table[] = {
-    {"epoll", EV_FEATURE_ET | EV_FEATURE_O1 | EV_FEATURE_EARLY_CLOSE, make_epoll_backend},
-    {"poll", EV_FEATURE_FDS | EV_FEATURE_EARLY_CLOSE, make_poll_backend},
-    {"select", EV_FEATURE_FDS, make_select_backend},
+    {"epoll", "epoll (with changelist)", EV_FEATURE_ET | EV_FEATURE_O1 | EV_FEATURE_EARLY_CLOSE,
+     make_epoll_backend},
+    {"poll", nullptr, EV_FEATURE_FDS | EV_FEATURE_EARLY_CLOSE, make_poll_backend},
+    {"select", nullptr, EV_FEATURE_FDS, make_select_backend},
 };
 
 }  // namespace
