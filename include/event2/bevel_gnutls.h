@@ -76,6 +76,9 @@ EVENT2_EXPORT_SYMBOL int bevel_gnutls_get_error(struct bufferevent* bev);
  * Begin a new handshake on an open connection; BEV_EVENT_CONNECTED tells when it is complete. It
  * needs the stream to read. A server that did not ask for it refuses new handshakes of the client.
  *
+ * A client of GnuTLS cannot have plaintext of the server in the middle of its new handshake, and
+ * fails with an error then: the server must have nothing on the way.
+ *
  * @return -1 for other kinds, and with TLS 1.3, which has no such thing
  */
 EVENT2_EXPORT_SYMBOL int bevel_gnutls_renegotiate(struct bufferevent* bev);

@@ -38,6 +38,7 @@ const void* GnuTlsEngine::identity() noexcept {
 bool GnuTlsEngine::attach(TlsWire& wire, TlsState state) noexcept {
   wire_ = &wire;
   accepts_ = state == TlsState::accepting;
+  opened_ = state == TlsState::open;
   gnutls_transport_set_ptr(session_, this);
   gnutls_transport_set_pull_function(session_, receive);
   gnutls_transport_set_push_function(session_, send);
@@ -84,10 +85,12 @@ int GnuTlsEngine::wait_readable(void*, unsigned) { return 1; }
 
 TlsResult GnuTlsEngine::handshake() noexcept {
   if (renewal_ == Renewal::asked) return {TlsStatus::want_read, 0};
-  if (renewal_ != Renewal::complete) {
+  // When nothing is going on, gnutls_handshake() would begin something.
+  if (!opened_ || renewal_ == Renewal::running) {
     const int returned = shake_hands();
     if (returned != 0) return translate(returned);
   }
+  opened_ = true;
   renewal_ = Renewal::none;
   return {TlsStatus::done, 0};
 }

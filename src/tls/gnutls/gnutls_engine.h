@@ -47,6 +47,7 @@ class GnuTlsEngine final : public TlsEngine {
   TlsWire* wire_ = nullptr;
   bool accepts_ = false;  // we are the server
   bool used_ = false;     // bytes have passed
+  bool opened_ = false;   // the first handshake is over
   bool is_our_renewal_ = false;
   Renewal renewal_ = Renewal::none;
   ErrorList errors_;

@@ -48,8 +48,9 @@ void MbedTlsEngine::free_context(mbedtls_ssl_context* context) noexcept {
   bevel_memory_release(context);
 }
 
-bool MbedTlsEngine::attach(TlsWire& wire, TlsState) noexcept {
+bool MbedTlsEngine::attach(TlsWire& wire, TlsState state) noexcept {
   wire_ = &wire;
+  opened_ = state == TlsState::open;
   mbedtls_ssl_set_bio(context_, this, send, receive, nullptr);
   return true;
 }
@@ -69,8 +70,9 @@ void MbedTlsEngine::detach(bool owned) noexcept {
   }
 }
 
-bool MbedTlsEngine::restart(TlsState) noexcept {
+bool MbedTlsEngine::restart(TlsState state) noexcept {
   errors_.clear();
+  opened_ = state == TlsState::open;
   wire_ended_ = false;
   renewal_ = Renewal::none;
   return mbedtls_ssl_session_reset(context_) == 0;
@@ -97,9 +99,10 @@ int MbedTlsEngine::send(void* self, const unsigned char* from, std::size_t size)
 // --- The four calls ---
 
 TlsResult MbedTlsEngine::handshake() noexcept {
-  if (renewal_ != Renewal::none) return renewal_step();
+  if (opened_) return renewal_step();
   const int returned = mbedtls_ssl_handshake(context_);
-  return returned == 0 ? TlsResult{TlsStatus::done, 0} : translate(returned);
+  opened_ = returned == 0;
+  return opened_ ? TlsResult{TlsStatus::done, 0} : translate(returned);
 }
 
 TlsResult MbedTlsEngine::read(void* into, std::size_t most) noexcept {
@@ -157,6 +160,7 @@ bool MbedTlsEngine::renegotiate() noexcept {
 
 // A read of no bytes does all that does not deliver plaintext.
 TlsResult MbedTlsEngine::renewal_step() noexcept {
+  if (renewal_ == Renewal::none && is_handshake_over()) return {TlsStatus::done, 0};
   const int returned = mbedtls_ssl_read(context_, nullptr, 0);
   if (note_renewal()) return {TlsStatus::done, 0};
   if (returned == 0 && !wire_ended_) return {TlsStatus::want_read, 0};

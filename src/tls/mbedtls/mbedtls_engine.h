@@ -49,6 +49,7 @@ class MbedTlsEngine final : public TlsEngine {
 
   mbedtls_ssl_context* context_;
   TlsWire* wire_ = nullptr;
+  bool opened_ = false;  // the first handshake is over
   bool wire_ended_ = false;
   Renewal renewal_ = Renewal::none;
   ErrorList errors_;

@@ -31,6 +31,7 @@ bool OpenSslEngine::attach(TlsWire& wire, TlsState state) noexcept {
   // We offer what is at the front of a buffer that may have moved by the next try.
   SSL_set_mode(ssl_, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   play(state);
+  opened_ = state == TlsState::open;
   return true;
 }
 
@@ -57,6 +58,7 @@ bool OpenSslEngine::restart(TlsState state) noexcept {
   if (SSL_clear(ssl_) != 1) return false;
   errors_.clear();
   renegotiating_ = false;
+  opened_ = state == TlsState::open;
   play(state);
   return true;
 }
@@ -65,7 +67,10 @@ bool OpenSslEngine::restart(TlsState state) noexcept {
 
 TlsResult OpenSslEngine::handshake() noexcept {
   ERR_clear_error();
-  return renegotiating_ ? renegotiation_step() : translate(SSL_do_handshake(ssl_), 0);
+  if (opened_) return renegotiation_step();
+  const TlsResult step = translate(SSL_do_handshake(ssl_), 0);
+  opened_ = step.status == TlsStatus::done;
+  return step;
 }
 
 TlsResult OpenSslEngine::read(void* into, std::size_t most) noexcept {
@@ -136,6 +141,7 @@ bool OpenSslEngine::renegotiate() noexcept {
 // and on the server it calls the handshake done as soon as it has been asked for. Looking for
 // plaintext does all that is needed, and a new Finished message tells the end.
 TlsResult OpenSslEngine::renegotiation_step() noexcept {
+  if (!renegotiating_ && SSL_is_init_finished(ssl_) != 0) return {TlsStatus::done, 0};
   unsigned char byte;
   std::size_t count = 0;
   const int returned = SSL_peek_ex(ssl_, &byte, 1, &count);
@@ -166,8 +172,10 @@ std::size_t OpenSslEngine::pending() const noexcept {
 bool OpenSslEngine::update_keys(bool ask_peer) noexcept {
   if (SSL_version(ssl_) < TLS1_3_VERSION) return false;
   ERR_clear_error();
-  return SSL_key_update(ssl_, ask_peer ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED) ==
-         1;
+  const int how = ask_peer ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED;
+  if (SSL_key_update(ssl_, how) != 1) return false;
+  // It would wait for the next write, and a second one be refused until then.
+  return SSL_do_handshake(ssl_) == 1;
 }
 
 int OpenSslEngine::wake_descriptor() noexcept {

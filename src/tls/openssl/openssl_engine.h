@@ -45,7 +45,8 @@ class OpenSslEngine final : public TlsEngine {
 
   SSL* ssl_;
   TlsWire* wire_ = nullptr;
-  BIO* bio_ = nullptr;  // shared with the SSL object while attached
+  BIO* bio_ = nullptr;   // shared with the SSL object while attached
+  bool opened_ = false;  // the first handshake is over
   bool renegotiating_ = false;
   Finished finished_before_{};  // the peer's, when we asked for a new handshake
   ErrorList errors_;

@@ -9,26 +9,28 @@ namespace tls_test {
 
 // --- Loop ---
 
-Loop::Loop() : base_(event_base_new()), guard_(event_new(base_, -1, EV_TIMEOUT, on_guard, this)) {}
+Loop::Loop()
+    : base_(event_base_new()),
+      tick_(event_new(base_, -1, EV_TIMEOUT | EV_PERSIST, on_tick, this)) {}
 
 Loop::~Loop() {
-  event_free(guard_);
+  event_free(tick_);
   // What was freed in the last callbacks goes in the next turns.
   turns(3);
   event_base_free(base_);
 }
 
-void Loop::on_guard(evutil_socket_t, short, void* self) {
-  static_cast<Loop*>(self)->timed_out_ = true;
-}
+void Loop::on_tick(evutil_socket_t, short, void* self) { static_cast<Loop*>(self)->ticks_++; }
 
 bool Loop::run_until(const std::function<bool()>& done) {
-  const timeval patience{10, 0};
-  timed_out_ = false;
-  event_add(guard_, &patience);
-  while (!done() && !timed_out_) event_base_loop(base_, EVLOOP_ONCE);
-  event_del(guard_);
-  return !timed_out_;
+  const timeval interval{0, 10000};
+  constexpr int patience = 1000;
+  ticks_ = 0;
+  event_add(tick_, &interval);
+  bool is_done;
+  while (!(is_done = done()) && ticks_ < patience) event_base_loop(base_, EVLOOP_ONCE);
+  event_del(tick_);
+  return is_done;
 }
 
 // --- Peer ---

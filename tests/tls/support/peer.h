@@ -30,11 +30,11 @@ class Loop {
   }
 
  private:
-  static void on_guard(evutil_socket_t, short, void* self);
+  static void on_tick(evutil_socket_t, short, void* self);
 
   event_base* base_;
-  event* guard_;
-  bool timed_out_ = false;
+  event* tick_;  // so that the condition is looked at again when nothing else happens
+  int ticks_ = 0;
 };
 
 class Peer {

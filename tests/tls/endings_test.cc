@@ -1,0 +1,317 @@
+// How a TLS connection ends or fails, with each library.
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tls/support/peer.h"
+
+namespace tls_test {
+namespace {
+
+struct Case {
+  Library* library;
+  Version version;
+};
+
+void PrintTo(const Case& row, std::ostream* out) {
+  *out << row.library->name() << name_of(row.version);
+}
+
+std::vector<Case> cases() {
+  std::vector<Case> rows;
+  for (Library* library : libraries()) {
+    for (const Version version : {Version::tls12, Version::tls13}) {
+      if (library->speaks(version)) rows.push_back({library, version});
+    }
+  }
+  return rows;
+}
+
+constexpr short failed_reading = BEV_EVENT_ERROR | BEV_EVENT_READING;
+constexpr short ended_reading = BEV_EVENT_EOF | BEV_EVENT_READING;
+
+class EndingsTest : public testing::TestWithParam<Case> {
+ protected:
+  // A TLS stream on one end of a socket, whose other end is in our hands.
+  void listen_to_socket(Role role) {
+    make_sockets(sockets);
+    peer.own(library.over_socket(loop.base(), sockets[0], library.connection(role, version),
+                                 state_of(role), BEV_OPT_CLOSE_ON_FREE));
+    peer.enable(EV_READ | EV_WRITE);
+  }
+
+  Library& library = *GetParam().library;
+  const Version version = GetParam().version;
+  Loop loop;
+  Peer peer;
+  int sockets[2];
+};
+
+INSTANTIATE_TEST_SUITE_P(Tls, EndingsTest, testing::ValuesIn(cases()),
+                         testing::PrintToStringParamName());
+
+TEST_P(EndingsTest, TakesACutConnectionForAnError) {
+  Conversation talk(library, library, version);
+  ASSERT_TRUE(talk.connect());
+  talk.client.free();
+  ASSERT_TRUE(talk.run_until([&] { return talk.server.events.size() > 1; }));
+  talk.loop.turns(5);
+  EXPECT_EQ(talk.server.events, (std::vector<short>{BEV_EVENT_CONNECTED, failed_reading}));
+  EXPECT_EQ(bufferevent_get_enabled(talk.server.bev()) & EV_READ, 0);
+}
+
+TEST_P(EndingsTest, TakesACutConnectionForAnEndIfAllowed) {
+  Conversation talk(library, library, version);
+  ASSERT_TRUE(talk.connect());
+  EXPECT_EQ(bufferevent_ssl_get_flags(talk.server.bev()), 0U);
+  EXPECT_EQ(bufferevent_ssl_set_flags(talk.server.bev(), BUFFEREVENT_SSL_DIRTY_SHUTDOWN), 0U);
+  EXPECT_EQ(bufferevent_ssl_get_flags(talk.server.bev()), 1U);
+  talk.client.write("not lost");
+  ASSERT_TRUE(talk.run_until([&] { return talk.server.received == "not lost"; }));
+  talk.client.free();
+  ASSERT_TRUE(talk.run_until([&] { return talk.server.events.size() > 1; }));
+  talk.loop.turns(5);
+  EXPECT_EQ(talk.server.events, (std::vector<short>{BEV_EVENT_CONNECTED, ended_reading}));
+}
+
+// An attacker that ends the connection early must not pass for the peer.
+TEST_P(EndingsTest, GivesWhatCameBeforeTheCut) {
+  Conversation talk(library, library, version);
+  ASSERT_TRUE(talk.connect());
+  const std::string sent = pattern(50000);
+  talk.server.disable(EV_READ);
+  talk.client.write(sent);
+  ASSERT_TRUE(talk.run_until(
+      [&] { return evbuffer_get_length(bufferevent_get_output(talk.client.bev())) == 0; }));
+  talk.loop.turns(5);
+  talk.client.free();
+  talk.loop.turns(5);
+  talk.server.enable(EV_READ);
+  ASSERT_TRUE(talk.run_until([&] { return talk.server.events.size() > 1; }));
+  EXPECT_TRUE(talk.server.received == sent);
+  EXPECT_EQ(talk.server.events.back(), failed_reading);
+}
+
+TEST_P(EndingsTest, TakesAnEndInTheMiddleOfTheHandshakeForAnError) {
+  for (const Role role : {Role::client, Role::server}) {
+    Peer other;
+    listen_to_socket(role);
+    loop.turns(3);
+    ::close(sockets[1]);
+    ASSERT_TRUE(loop.run_until([&] { return !peer.events.empty(); }));
+    loop.turns(3);
+    EXPECT_EQ(peer.events.size(), 1U);
+    EXPECT_NE(peer.events[0] & BEV_EVENT_ERROR, 0);
+    peer.free();
+    peer.events.clear();
+  }
+}
+
+TEST_P(EndingsTest, TellsWhyWhenThePeerDoesNotSpeakTls) {
+  static const char request[] = "GET / HTTP/1.0\r\nHost: localhost\r\n\r\n";
+  for (const Role role : {Role::client, Role::server}) {
+    listen_to_socket(role);
+    unsigned long code = 0;
+    peer.on_event = [&](short) { code = library.take_error(peer.bev()); };
+    loop.turns(2);
+    ASSERT_GT(::write(sockets[1], request, sizeof request), 0);
+    ASSERT_TRUE(loop.run_until([&] { return !peer.events.empty(); }));
+    loop.turns(5);
+    EXPECT_EQ(peer.events, std::vector<short>{failed_reading});
+    EXPECT_NE(code, 0U);
+    EXPECT_EQ(library.take_error(peer.bev()), 0U);
+    peer.free();
+    peer.events.clear();
+    ::close(sockets[1]);
+  }
+}
+
+TEST_P(EndingsTest, TellsWhyWhenBytesWereChanged) {
+  Conversation talk(library, library, version);
+  ASSERT_TRUE(talk.connect());
+  const int fd = bufferevent_getfd(talk.client.bev());
+  static const char garbage[] = "\x17\x03\x03\x00\x20garbage garbage garbage garbage";
+  ASSERT_GT(::write(fd, garbage, sizeof garbage), 0);
+  ASSERT_TRUE(talk.run_until([&] { return talk.server.events.size() > 1; }));
+  EXPECT_EQ(talk.server.events.back(), failed_reading);
+  EXPECT_NE(library.take_error(talk.server.bev()), 0U);
+  // And the peer is told by an alert.
+  ASSERT_TRUE(talk.run_until([&] { return talk.client.events.size() > 1; }));
+  EXPECT_EQ(talk.client.events.back(), failed_reading);
+  EXPECT_NE(library.take_error(talk.client.bev()), 0U);
+}
+
+// --- Timeouts ---
+
+const timeval soon{0, 30000};
+
+TEST_P(EndingsTest, ReadTimeoutsComeOnceAndDisable) {
+  for (const Transport way : {Transport::socket, Transport::pair}) {
+    Conversation talk(library, library, version, way);
+    ASSERT_TRUE(talk.connect());
+    bufferevent_set_timeouts(talk.server.bev(), &soon, nullptr);
+    ASSERT_TRUE(talk.run_until([&] { return talk.server.events.size() > 1; }));
+    EXPECT_EQ(talk.server.events.back(), BEV_EVENT_TIMEOUT | BEV_EVENT_READING);
+    EXPECT_EQ(bufferevent_get_enabled(talk.server.bev()), EV_WRITE);
+    bool passed = false;
+    bufferevent_set_timeouts(talk.client.bev(), &soon, nullptr);  // our clock
+    talk.client.on_event = [&](short) { passed = true; };
+    ASSERT_TRUE(talk.run_until([&] { return passed; }));
+    EXPECT_EQ(talk.server.events.size(), 2U);
+    // Again, and bytes that came meanwhile are there.
+    talk.client.write("late");
+    talk.server.enable(EV_READ);
+    ASSERT_TRUE(talk.run_until([&] { return talk.server.received == "late"; }));
+    ASSERT_TRUE(talk.run_until([&] { return talk.server.events.size() > 2; }));
+    EXPECT_EQ(talk.server.events.back(), BEV_EVENT_TIMEOUT | BEV_EVENT_READING);
+  }
+}
+
+TEST_P(EndingsTest, WriteTimeoutsComeOnceAndDisable) {
+  for (const Transport way : {Transport::socket, Transport::pair}) {
+    Conversation talk(library, library, version, way);
+    ASSERT_TRUE(talk.connect());
+    talk.server.disable(EV_READ);
+    if (way == Transport::pair) {
+      bufferevent_disable(bufferevent_get_underlying(talk.client.bev()), EV_WRITE);
+    }
+    bufferevent_set_timeouts(talk.client.bev(), nullptr, &soon);
+    talk.client.write(pattern(4 << 20));
+    ASSERT_TRUE(talk.run_until([&] { return talk.client.events.size() > 1; }));
+    EXPECT_EQ(talk.client.events.back(), BEV_EVENT_TIMEOUT | BEV_EVENT_WRITING);
+    EXPECT_EQ(bufferevent_get_enabled(talk.client.bev()), EV_READ);
+    bool passed = false;
+    bufferevent_set_timeouts(talk.client.bev(), &soon, nullptr);  // our clock
+    talk.client.on_event = [&](short) { passed = true; };
+    ASSERT_TRUE(talk.run_until([&] { return passed; }));
+    EXPECT_EQ(talk.client.events.size(), 3U);
+    EXPECT_EQ(talk.client.events.back(), BEV_EVENT_TIMEOUT | BEV_EVENT_READING);
+  }
+}
+
+TEST_P(EndingsTest, HandshakesTimeOutOnce) {
+  for (const Role role : {Role::client, Role::server}) {
+    listen_to_socket(role);
+    bufferevent_set_timeouts(peer.bev(), &soon, nullptr);
+    ASSERT_TRUE(loop.run_until([&] { return !peer.events.empty(); }));
+    loop.turns(5);
+    EXPECT_EQ(peer.events, std::vector<short>{BEV_EVENT_TIMEOUT});
+    peer.free();
+    peer.events.clear();
+    ::close(sockets[1]);
+  }
+}
+
+TEST_P(EndingsTest, NoTimeoutRunsWhileNothingIsWanted) {
+  Conversation talk(library, library, version);
+  ASSERT_TRUE(talk.connect());
+  bufferevent_set_timeouts(talk.server.bev(), &soon, &soon);
+  talk.server.disable(EV_READ);
+  bufferevent_set_timeouts(talk.client.bev(), &soon, nullptr);
+  ASSERT_TRUE(talk.run_until([&] { return talk.client.events.size() > 1; }));
+  talk.loop.turns(3);
+  EXPECT_EQ(talk.server.events.size(), 1U);
+}
+
+// --- Descriptors ---
+
+TEST_P(EndingsTest, GetsItsDescriptorLater) {
+  int pair[2];
+  make_sockets(pair);
+  Peer client, server;
+  client.own(library.over_socket(loop.base(), -1, library.connection(Role::client, version),
+                                 BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE));
+  server.own(library.over_socket(loop.base(), -1, library.connection(Role::server, version),
+                                 BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE));
+  for (Peer* end : {&client, &server}) end->enable(EV_READ | EV_WRITE);
+  client.write("hello");
+  loop.turns(3);
+  EXPECT_TRUE(client.events.empty() && server.events.empty());
+  EXPECT_EQ(bufferevent_setfd(client.bev(), pair[0]), 0);
+  EXPECT_EQ(bufferevent_setfd(server.bev(), pair[1]), 0);
+  ASSERT_TRUE(loop.run_until([&] { return server.received == "hello"; }));
+  EXPECT_EQ(client.count(BEV_EVENT_CONNECTED), 1);
+  EXPECT_EQ(bufferevent_getfd(client.bev()), pair[0]);
+}
+
+TEST_P(EndingsTest, ConnectsByTcpAndRaisesOneEvent) {
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  sockaddr_in address{};
+  socklen_t length = sizeof address;
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), length), 0);
+  ASSERT_EQ(::listen(listener, 4), 0);
+  ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length);
+
+  Peer client, server;
+  client.own(library.over_socket(loop.base(), -1, library.connection(Role::client, version),
+                                 BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE));
+  client.enable(EV_READ | EV_WRITE);
+  client.write("over tcp");
+  ASSERT_EQ(bufferevent_socket_connect(client.bev(), reinterpret_cast<sockaddr*>(&address),
+                                       static_cast<int>(length)),
+            0);
+  int accepted = -1;
+  ASSERT_TRUE(loop.run_until(
+      [&] { return (accepted = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK)) >= 0; }));
+  server.own(library.over_socket(loop.base(), accepted, library.connection(Role::server, version),
+                                 BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE));
+  server.enable(EV_READ | EV_WRITE);
+  ASSERT_TRUE(loop.run_until([&] { return server.received == "over tcp"; }));
+  EXPECT_EQ(client.events, std::vector<short>{BEV_EVENT_CONNECTED});
+  ::close(listener);
+}
+
+TEST_P(EndingsTest, ServesASecondConnectionIfTheLibraryCan) {
+  Conversation talk(library, library, version);
+  ASSERT_TRUE(talk.connect());
+  talk.client.write("first");
+  ASSERT_TRUE(talk.run_until([&] { return talk.server.received == "first"; }));
+
+  int pair[2];
+  make_sockets(pair);
+  if (library.name() == "GnuTLS") {
+    EXPECT_EQ(bufferevent_setfd(talk.client.bev(), pair[0]), -1);
+    ::close(pair[0]), ::close(pair[1]);
+    return;
+  }
+  EXPECT_EQ(bufferevent_replacefd(talk.client.bev(), pair[0]), 0);
+  EXPECT_EQ(bufferevent_replacefd(talk.server.bev(), pair[1]), 0);
+  talk.client.write("second");
+  ASSERT_TRUE(talk.run_until([&] { return talk.server.received == "firstsecond"; }));
+  EXPECT_EQ(talk.client.count(BEV_EVENT_CONNECTED), 2);
+  EXPECT_EQ(talk.server.count(BEV_EVENT_CONNECTED), 2);
+}
+
+TEST_P(EndingsTest, RefusesWhatMakesNoSenseAndTakesNothing) {
+  make_sockets(sockets);
+  void* connection = library.connection(Role::client, version);
+  event_base* base = loop.base();
+  const auto state = BUFFEREVENT_SSL_CONNECTING;
+  const int all = BEV_OPT_CLOSE_ON_FREE;
+  EXPECT_EQ(library.over_socket(base, sockets[0], nullptr, state, all), nullptr);
+  EXPECT_EQ(library.over_socket(nullptr, sockets[0], connection, state, all), nullptr);
+  EXPECT_EQ(
+      library.over_socket(base, sockets[0], connection, static_cast<bufferevent_ssl_state>(3), all),
+      nullptr);
+  EXPECT_EQ(
+      library.over_socket(base, sockets[0], connection, state, all | BEV_OPT_UNLOCK_CALLBACKS),
+      nullptr);
+  EXPECT_EQ(library.over(base, nullptr, connection, state, all), nullptr);
+  EXPECT_EQ(library.connection_of(nullptr), nullptr);
+  EXPECT_EQ(library.take_error(nullptr), 0U);
+  EXPECT_EQ(library.renegotiate(nullptr), -1);
+  // They still work.
+  peer.own(library.over_socket(base, sockets[0], connection, state, all));
+  ASSERT_NE(peer.bev(), nullptr);
+  EXPECT_EQ(library.connection_of(peer.bev()), connection);
+  for (Library* other : libraries()) {
+    if (other == &library) continue;
+    EXPECT_EQ(other->connection_of(peer.bev()), nullptr);
+  }
+  ::close(sockets[1]);
+}
+
+}  // namespace
+}  // namespace tls_test
