@@ -93,7 +93,8 @@ int bevel_set_output_limit(struct bufferevent* bev, size_t bytes);
 /* --- Pipes --- */
 
 /** Flags of bevel_pipe(). */
-#define BEVEL_PIPE_CLOSE_ON_END 0x01 /**< free both when both directions have ended, or one broke \
+#define BEVEL_PIPE_CLOSE_ON_END \
+  0x01 /**< free both when both directions have ended, or one broke \
                                       */
 
 /** Hears of the end of a pipe: `error` is 0 after both ends were relayed, else the errno value.

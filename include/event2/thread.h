@@ -88,7 +88,7 @@ EVENT2_EXPORT_SYMBOL int evthread_set_lock_callbacks(const struct evthread_lock_
 
 /** @name Condition variables of the program's own */
 /**@{*/
-#define EVTHREAD_CONDITION_API_VERSION                      \
+#define EVTHREAD_CONDITION_API_VERSION \
   1 /**< the version of struct evthread_condition_callbacks \
      */
 
