@@ -15,7 +15,7 @@ constexpr Duration round_length = 40ms;
 constexpr Duration longest_pace = 50ms;
 // With so many members that a round of full packets takes longer, quanta shrink only when it would
 // take longer than this.
-constexpr Duration longest_round = 200ms;
+constexpr Duration longest_round = 500ms;
 constexpr std::uint64_t packet = 1460;
 // Credit is kept over an absence of this length: a stream that was served is away for a turn of its
 // loop.

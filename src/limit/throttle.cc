@@ -163,13 +163,10 @@ void Throttle::end_wait(Side& side, TimePoint now) {
 
 void Throttle::wait_for_own(Side& side, std::uint64_t wanted, TimePoint now) {
   if (side.own_wake) return;
-  std::uint64_t target = std::min(wanted, side.own->worth_waking());
-  if (side.stats.waits == 0) {
-    target = static_cast<std::uint64_t>((Wide{target} * phase_ >> 32) + 1);
-  }
   begin_wait(side, now);
   side.own->begin_wait(now);
-  side.own_wake = side.own->wake_time(now, target);
+  side.own_wake = wanted < side.own->worth_waking() ? side.own->wake_time(now, wanted)
+                                                    : side.own->wake_in_turn(now, phase_);
   rearm();
 }
 
@@ -180,11 +177,16 @@ void Throttle::end_own_wait(Side& side, TimePoint now) {
   rearm();
 }
 
-void Throttle::resume(Side& side, TimePoint now) {
+// Its time has come: whatever there is by then is worth taking.
+void Throttle::finish_own_wait(Side& side, TimePoint now) {
   side.own_wake.reset();
   side.own->end_wait(now);
   side.due = true;
   end_wait(side, now);
+}
+
+void Throttle::resume(Side& side, TimePoint now) {
+  finish_own_wait(side, now);
   stream_.resume(side.seat.direction());
 }
 
@@ -203,12 +205,16 @@ void Throttle::rearm() {
   stream_.arm(next);
 }
 
-void Throttle::on_timer(TimePoint now) {
+unsigned Throttle::on_timer(TimePoint now) {
   armed_.reset();
+  unsigned due = 0;
   for (Side& side : sides_) {
-    if (side.own_wake && *side.own_wake <= now) resume(side, now);
+    if (!side.own_wake || *side.own_wake > now) continue;
+    finish_own_wait(side, now);
+    due |= 1U << index_of(side.seat.direction());
   }
   rearm();
+  return due;
 }
 
 std::int64_t Throttle::limit(Direction direction, TimePoint now) {

@@ -16,10 +16,10 @@
 //   cancel(direction). Else a grant is withheld from the other members for a while.
 // - Throttled::resume(d) means "try direction d again": call allowance() or cancel(), but not from
 //   within; it schedules a deferred callback.
-// - Throttled::arm(when) starts or stops one timer of the stream that calls on_timer(). Only own
-//   limits use it; a tree of groups has one timer for all its members (RateGroup::arm). Both run
-//   only while somebody waits, so a loop with idle limits ends by itself, and one with a stream
-//   that waits does not.
+// - Throttled::arm(when) starts or stops one timer of the stream that calls on_timer(), which says
+//   what to try again. Only own limits use it; a tree of groups has one timer for all its members
+//   (RateGroup::arm). Both run only while somebody waits, so a loop with idle limits ends by
+//   itself, and one with a stream that waits does not.
 // - While waiting() says true the stream's timeout of that direction does not run.
 // - Streams without limits need no Throttle at all.
 #pragma once
@@ -64,7 +64,8 @@ class Throttle final : public Allocated {
   std::size_t allowance(Direction direction, TimePoint now, std::size_t wanted);
   void spend(Direction direction, std::size_t bytes, TimePoint now);
   void cancel(Direction direction, TimePoint now);
-  void on_timer(TimePoint now);
+  // The directions that go on, as bits of their index; resume() is not called for them.
+  unsigned on_timer(TimePoint now);
   bool waiting(Direction direction) const { return side(direction).waiting; }
   std::optional<TimePoint> next_wake() const;
 
@@ -100,6 +101,7 @@ class Throttle final : public Allocated {
   void end_own_wait(Side& side, TimePoint now);
   void begin_wait(Side& side, TimePoint now);
   void end_wait(Side& side, TimePoint now);
+  void finish_own_wait(Side& side, TimePoint now);
   void resume(Side& side, TimePoint now);
   void rearm();
 
@@ -107,7 +109,7 @@ class Throttle final : public Allocated {
   Side sides_[2];
   CfgRef cfg_;
   SegmentCost cost_;
-  std::uint32_t phase_;  // staggers the first waits of streams that were limited together
+  const std::uint32_t phase_;  // its place among streams with the same limit
   std::optional<TimePoint> armed_;
 
   // Below: guarded by the lock of the group's tree.

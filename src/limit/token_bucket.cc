@@ -30,7 +30,9 @@ void TokenBucket::derive() {
   const Duration pace = std::clamp(limit_.rate.tick / 2, shortest_pace, longest_pace);
   const std::uint64_t patient = limit_.rate.over(patience);
   const std::uint64_t one_packet = std::min(packet, patient);
-  chunk_ = portion_ = std::max({limit_.rate.over(pace), one_packet, std::uint64_t{1}});
+  const std::uint64_t worthwhile =
+      limit_.rate.tick < patience ? one_packet : std::min(2 * packet, patient);
+  chunk_ = portion_ = std::max({limit_.rate.over(pace), worthwhile, std::uint64_t{1}});
   largest_take_ = stretched_ = limit_.burst;
   switch (limit_.mode) {
     case RefillMode::smooth:
@@ -46,6 +48,8 @@ void TokenBucket::derive() {
       chunk_ = portion_ = std::min(chunk_, std::max<std::uint64_t>(limit_.burst / 2, 1));
       break;
   }
+  const Wide span = Wide{chunk_} * limit_.rate.ticks() / limit_.rate.bytes;
+  round_ = Duration(static_cast<Duration::rep>(std::min(span, Wide{max_tokens})));
 }
 
 void TokenBucket::reconfigure(const Limit& limit, TimePoint now) {
@@ -140,6 +144,16 @@ TimePoint TokenBucket::wake_time(TimePoint now, std::uint64_t wanted) {
                               ? ledger_.when_stepping(1, limit_.rate)
                               : flow_.when_flowing(target, limit_.rate);
   return std::max(now, ready);
+}
+
+TimePoint TokenBucket::wake_in_turn(TimePoint now, std::uint32_t phase) {
+  const bool comes_in_rounds = limit_.mode != RefillMode::ticks && chunk_ > 1;
+  if (!comes_in_rounds) return wake_time(now, chunk_);
+  const TimePoint ready = wake_time(now, (chunk_ + 1) / 2);
+  // A few places, so that a turn of the loop serves many.
+  const Duration place = round_ / 16 * (phase >> 28);
+  const Duration past = (ready.time_since_epoch() - place) % std::max(round_, Duration(1));
+  return past == Duration::zero() ? ready : later(ready, round_ - past);
 }
 
 }  // namespace ev

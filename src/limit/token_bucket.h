@@ -62,6 +62,10 @@ class TokenBucket {
   void end_wait(TimePoint now);
   // When a waiter who wants `wanted` should be woken; TimePoint::max(): too far away to be told.
   TimePoint wake_time(TimePoint now, std::uint64_t wanted);
+  // The same for somebody who can use up a whole chunk: its own place in a fixed round as long as a
+  // chunk takes to come. Streams with the same limit that have nothing in common but the time at
+  // which they began to wait are so spread over the round, and remain so.
+  TimePoint wake_in_turn(TimePoint now, std::uint32_t phase);
 
   std::int64_t reported(TimePoint now);   // for the getters
   std::int64_t available(TimePoint now);  // what grants come from
@@ -73,6 +77,7 @@ class TokenBucket {
   TokenLevel& granted_from() { return limit_.mode == RefillMode::ticks ? ledger_ : flow_; }
 
   Limit limit_;
+  Duration round_{};         // how long a chunk takes to come
   std::uint64_t chunk_ = 1;  // a wake-up is worth its cost from here on
   std::uint64_t portion_ = 1;
   std::uint64_t largest_take_ = 1;  // the burst, or one packet if that is more

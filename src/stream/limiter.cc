@@ -46,21 +46,23 @@ void Limiter::resume(Direction direction) {
 
 void Limiter::arm(std::optional<TimePoint> when) { set_timer(stream_.loop(), timer_, when); }
 
+// In one go: a deferred call for each stream would cost as much again.
 void Limiter::on_timer(int, short, void* self) {
   Limiter& limiter = *static_cast<Limiter*>(self);
-  from_loop(limiter.stream_, [&] { limiter.throttle_->on_timer(limiter.stream_.loop().now()); });
+  Stream& stream = limiter.stream_;
+  from_loop(stream, [&] { go_on(stream, limiter.throttle_->on_timer(stream.loop().now())); });
 }
 
 void Limiter::run_resume(event_callback*, void* self) {
   Limiter& limiter = *static_cast<Limiter*>(self);
-  Stream& stream = limiter.stream_;
-  from_loop(stream, [&] {
-    const std::uint8_t due = limiter.due_.exchange(0);
-    // The callbacks of the first direction may take the limits away.
-    if ((due & (1U << index_of(Direction::read))) != 0) stream.go_on(Direction::read);
+  from_loop(limiter.stream_, [&] { go_on(limiter.stream_, limiter.due_.exchange(0)); });
+}
+
+void Limiter::go_on(Stream& stream, unsigned due) {
+  for (const Direction direction : both_directions) {
     if (stream.is_freed()) return;
-    if ((due & (1U << index_of(Direction::write))) != 0) stream.go_on(Direction::write);
-  });
+    if ((due & (1U << index_of(direction))) != 0) stream.go_on(direction);
+  }
 }
 
 }  // namespace ev

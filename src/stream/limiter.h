@@ -38,6 +38,7 @@ class Limiter final : public Throttled, public Allocated {
   void arm(std::optional<TimePoint> when) override;
   static void on_timer(int, short, void* self);
   static void run_resume(event_callback*, void* self);
+  static void go_on(Stream& stream, unsigned due);
 
   Stream& stream_;
   event timer_{};

@@ -157,7 +157,12 @@ inline void SimStream::resume(Direction direction) {
   simulation_.ready.emplace_back(this, direction);
 }
 
-inline void SimStream::on_timer() { throttle.on_timer(simulation_.now); }
+inline void SimStream::on_timer() {
+  const unsigned due = throttle.on_timer(simulation_.now);
+  for (const Direction direction : both_directions) {
+    if ((due & (1U << index_of(direction))) != 0) resume(direction);
+  }
+}
 
 inline void SimStream::start(Direction direction) {
   simulation_.ready.emplace_back(this, direction);

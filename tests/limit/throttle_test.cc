@@ -52,8 +52,8 @@ TEST_F(ThrottleTest, WaitsForItsOwnLimitAndIsResumed) {
   EXPECT_GT(*told.timer, now + 1s);
   now = *told.timer;
   told.timer.reset();
-  throttle.on_timer(now);
-  EXPECT_EQ(told.resumes[0], 1);
+  EXPECT_EQ(throttle.on_timer(now), 1u);
+  EXPECT_EQ(told.resumes[0], 0);
   EXPECT_FALSE(throttle.waiting(read));
   EXPECT_GT(move(read), 0u);
   EXPECT_FALSE(told.timer);
