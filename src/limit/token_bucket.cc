@@ -148,8 +148,9 @@ TimePoint TokenBucket::wake_time(TimePoint now, std::uint64_t wanted) {
 
 TimePoint TokenBucket::wake_in_turn(TimePoint now, std::uint32_t phase) {
   const bool comes_in_rounds = limit_.mode != RefillMode::ticks && chunk_ > 1;
-  if (!comes_in_rounds) return wake_time(now, chunk_);
   const TimePoint ready = wake_time(now, (chunk_ + 1) / 2);
+  // A remainder of the last chunk, from whoever had not enough to move, must not pile up.
+  if (!comes_in_rounds || ready <= now) return wake_time(now, chunk_);
   // A few places, so that a turn of the loop serves many.
   const Duration place = round_ / 16 * (phase >> 28);
   const Duration past = (ready.time_since_epoch() - place) % std::max(round_, Duration(1));
