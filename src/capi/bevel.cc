@@ -1,6 +1,8 @@
 // The C functions of event2/bevel.h, in its order.
 #include <event2/bevel.h>
 
+#include <cerrno>
+
 #include "capi/stream_door.h"
 #include "stream/pair.h"
 #include "stream/pipe.h"
@@ -27,8 +29,8 @@ int bevel_shutdown(bufferevent* bev, short how, const timeval* timeout, bevel_sh
 
 void bevel_free_when_flushed(bufferevent* bev) {
   if (bev == nullptr) return;
-  bufferevent_setcb(bev, nullptr, nullptr, nullptr, nullptr);
   const int begun = on_stream(bev, [](Stream& stream) {
+    stream.drop_callbacks();
     stream.end_shutdown();
     return stream.shut_down(true, &farewell_time, free_stream, nullptr);
   });
@@ -47,8 +49,13 @@ int bevel_pipe(bufferevent* a, bufferevent* b, int flags, bevel_pipe_cb done, vo
   if (a == nullptr || b == nullptr || a == b || a->ev_base != b->ev_base) return ev::refused();
   if ((flags & ~BEVEL_PIPE_CLOSE_ON_END) != 0) return ev::refused();
   return on_stream(a, [&](Stream& first) {
-    const ev::Hold hold(Stream::of(b));
-    ev::splice(first, Stream::of(b), flags, done, arg);
+    Stream& second = Stream::of(b);
+    const ev::Hold hold(second);
+    if (first.has_owner_of_callbacks() || second.has_owner_of_callbacks()) {
+      return errno = EALREADY, false;
+    }
+    ev::splice(first, second, flags, done, arg);
+    return true;
   });
 }
 

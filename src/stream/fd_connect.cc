@@ -70,6 +70,7 @@ bool FdStream::finish_connecting() {
   }
   if (wants_write() && !output->empty()) flush_soon();
   on_connected();
+  if (!is_freed()) output_progressed();  // a shutdown may have waited for it
   return true;
 }
 
@@ -159,6 +160,7 @@ void FdStream::on_attempt_done(int fd, int error, void* self) {
     stream.resume_write(Suspend::lookup);
     if (fd < 0) return stream.fail_to_connect(error, 0);
     stream.on_connected();
+    if (!stream.is_freed()) stream.output_progressed();
   });
 }
 

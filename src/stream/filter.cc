@@ -70,9 +70,9 @@ class FilterStream final : public TimerStream {
 
   int flush(short what, bufferevent_flush_mode mode) override {
     bool produced = false;
-    if ((what & EV_READ) != 0 && filter_input(mode)) {
-      produced = true;
-      deliver_read();
+    if ((what & EV_READ) != 0) {
+      produced = filter_input(mode);
+      pass_input(produced);
       if (is_freed()) return 1;
     }
     if ((what & EV_WRITE) != 0 && filter_output(mode)) {
@@ -86,16 +86,16 @@ class FilterStream final : public TimerStream {
   bool is_drained() const noexcept override {
     return output->empty() && link_.lower().is_drained();
   }
+  // What the filter holds back for want of more comes with the end.
   bool is_ready_to_end() const noexcept override {
-    return output->empty() || !is_full(link_.lower());
+    return output->empty() || output_needs_more_ || output_broke_;
   }
 
   EndOutput end_output() override {
     if (!is_ending_) {
       is_ending_ = true;
       run_output_filter(BEV_FINISHED);
-      if (is_freed()) return EndOutput::failed;
-      lower_end_ = EndOutput::in_progress;
+      if (is_freed() || output_broke_) return lower_end_ = EndOutput::failed;
       if (!link_.lower().shut_down(false, nullptr, on_lower_ended, this))
         lower_end_ = EndOutput::failed;
     }
@@ -117,10 +117,11 @@ class FilterStream final : public TimerStream {
   void on_flush() override {
     filter_output(BEV_NORMAL);
     if (is_freed()) return;
-    if (filter_input(BEV_NORMAL)) deliver_read();
+    pass_input(filter_input(BEV_NORMAL));
   }
 
   void on_output_changed(std::size_t added, std::size_t) override {
+    if (added > 0) output_needs_more_ = false;
     if (added == 0 || is_filtering_output_) return;
     const StackDepth depth;
     if (depth.is_too_deep()) return pump_soon();
@@ -129,40 +130,69 @@ class FilterStream final : public TimerStream {
 
   bool is_input_full() const noexcept { return wm_read.high != 0 && input->size() >= wm_read.high; }
 
-  // What a filter function may produce now; 0: it has to wait for tokens. Counted is what leaves
-  // the filter: plain bytes on the way in, filtered ones on the way out. A flush is not held up,
-  // but what it moved is owed.
-  ev_ssize_t granted(Direction direction, ev_ssize_t room, std::size_t most,
-                     bufferevent_flush_mode mode) {
-    if (mode != BEV_NORMAL || throttle() == nullptr) return room;
+  // What a filter function may produce now; 0: it has to wait for tokens or for the next turn.
+  // Counted is what leaves the filter: plain bytes on the way in, filtered ones on the way out. A
+  // flush is not held up, but what it moved is owed.
+  ev_ssize_t granted(Direction direction, ev_ssize_t room, bufferevent_flush_mode mode) {
+    if (mode != BEV_NORMAL || !is_limited(direction)) return room;
+    const std::size_t most = left_this_turn(direction);
+    if (most == 0) {
+      go_on_next_turn(direction);
+      return 0;
+    }
     const std::size_t wanted = room < 0 ? most : std::min(most, static_cast<std::size_t>(room));
     return static_cast<ev_ssize_t>(allowance(direction, wanted));
+  }
+
+  bool is_limited(Direction direction) const noexcept {
+    return throttle() != nullptr || has_max_single(direction);
+  }
+
+  void account(Direction direction, std::size_t bytes) {
+    spend(direction, bytes);
+    count_this_turn(direction, bytes);
+  }
+
+  // Whether bytes remain that the filter may have now. A flush asks neither marks nor the program.
+  bool may_filter_more_input(bufferevent_flush_mode mode) const noexcept {
+    return !link_.lower().input->empty() &&
+           (mode != BEV_NORMAL || (wants_read() && !is_input_full()));
+  }
+  bool may_filter_more_output(bufferevent_flush_mode mode) const noexcept {
+    return !output->empty() && (mode != BEV_NORMAL || (wants_write() && !is_full(link_.lower())));
   }
 
   // True when bytes were produced.
   bool filter_input(bufferevent_flush_mode mode) {
     evbuffer& source = *link_.lower().input;
-    if (mode == BEV_NORMAL && (!wants_read() || is_input_full())) return false;
+    if (input_broke_ || (mode == BEV_NORMAL && (!wants_read() || is_input_full()))) return false;
     bool produced = false;
     do {
       const std::size_t had = source.size();
       const std::size_t held = input->size();
       const ev_ssize_t limit =
-          granted(Direction::read, room_under(wm_read.high, *input, mode), max_single_read(), mode);
+          granted(Direction::read, room_under(wm_read.high, *input, mode), mode);
       if (limit == 0) break;
       const auto result = functions_.input(&source, input, limit, mode, functions_.context);
-      spend(Direction::read, input->size() - std::min(held, input->size()));
+      account(Direction::read, input->size() - std::min(held, input->size()));
       if (result == BEV_ERROR) {
-        fail(BEV_EVENT_ERROR | BEV_EVENT_READING, EPROTO);
-        return false;
+        input_broke_ = true;
+        break;
       }
-      if (result != BEV_OK) break;
-      produced = true;
       // A filter that says OK and did nothing would keep us here for ever.
-      if (source.size() == had && input->size() == held) break;
-    } while (wants_read() && !source.empty() && !(mode == BEV_NORMAL && is_input_full()));
+      if (result != BEV_OK || (source.size() == had && input->size() == held)) break;
+      produced = true;
+    } while (may_filter_more_input(mode));
     if (produced) restart_read_timeout();
     return produced;
+  }
+
+  // Gives the program what was produced, and behind it the filter's error.
+  void pass_input(bool produced, int options = 0) {
+    if (produced) deliver_read(options);
+    if (is_freed() || !input_broke_ || input_error_told_) return;
+    input_error_told_ = true;
+    fail(BEV_EVENT_ERROR | BEV_EVENT_READING, EPROTO, options);
   }
 
   // True when bytes were produced. The write callback runs in here and may free us; what it writes
@@ -170,12 +200,14 @@ class FilterStream final : public TimerStream {
   // one.
   bool filter_output(bufferevent_flush_mode mode) {
     if (is_filtering_output_) return false;
+    const Hold hold(*this);
     is_filtering_output_ = true;
+    const StackDepth depth;
     const bool produced = run_output_filter(mode);
     const std::size_t left = output->size();
     if (produced) {
       restart_write_timeout();
-      deliver_write();
+      deliver_write(depth.is_too_deep() ? BEV_TRIG_DEFER_CALLBACKS : 0);
       if (is_freed()) return true;
     }
     is_filtering_output_ = false;
@@ -187,26 +219,32 @@ class FilterStream final : public TimerStream {
   bool run_output_filter(bufferevent_flush_mode mode) {
     Stream& lower = link_.lower();
     evbuffer& destination = *lower.output;
-    if (mode == BEV_NORMAL && (!wants_write() || is_full(lower) || output->empty())) return false;
+    if (output_broke_ || (mode == BEV_NORMAL && !may_filter_more_output(mode))) return false;
+    if (is_limited(Direction::write)) lower.reserve_extras();
     bool produced = false;
     do {
       const std::size_t had = output->size();
-      const std::size_t held = destination.size();
+      const std::size_t added = lower.output_added();
+      lower.take_output_grew();
       const ev_ssize_t limit =
-          granted(Direction::write, room_under(lower.wm_write.high, destination, mode),
-                  max_single_write(), mode);
+          granted(Direction::write, room_under(lower.wm_write.high, destination, mode), mode);
       if (limit == 0) break;
       const auto result = functions_.output(output, &destination, limit, mode, functions_.context);
-      spend(Direction::write, destination.size() - std::min(held, destination.size()));
+      account(Direction::write, lower.output_added() - added);
+      output_needs_more_ = result == BEV_NEED_MORE;
       if (result == BEV_ERROR) {
+        output_broke_ = true;
         // Deferred: this may be the program's own stack, in the middle of its bufferevent_write().
         fail(BEV_EVENT_ERROR | BEV_EVENT_WRITING, EPROTO, BEV_TRIG_DEFER_CALLBACKS);
-        return false;
+        return produced;
       }
       if (result != BEV_OK) break;
+      if (output->size() == had && !lower.take_output_grew()) {
+        output_needs_more_ = true;
+        break;
+      }
       produced = true;
-      if (output->size() == had && destination.size() == held) break;
-    } while (wants_write() && !output->empty() && !(mode == BEV_NORMAL && is_full(lower)));
+    } while (may_filter_more_output(mode));
     return produced;
   }
 
@@ -218,8 +256,8 @@ class FilterStream final : public TimerStream {
     FilterStream& filter = *static_cast<FilterStream*>(self);
     from_loop(filter, [&] {
       const StackDepth depth;
-      if (!filter.filter_input(BEV_NORMAL)) return;
-      filter.deliver_read(depth.is_too_deep() ? BEV_TRIG_DEFER_CALLBACKS : 0);
+      const bool produced = filter.filter_input(BEV_NORMAL);
+      filter.pass_input(produced, depth.is_too_deep() ? BEV_TRIG_DEFER_CALLBACKS : 0);
     });
   }
 
@@ -232,22 +270,26 @@ class FilterStream final : public TimerStream {
     FilterStream& filter = *static_cast<FilterStream*>(self);
     const int error = errno;
     from_loop(filter, [&] {
-      if ((what & BEV_EVENT_EOF) != 0 && (what & BEV_EVENT_WRITING) == 0 && filter.finish_input()) {
-        filter.deliver_read();
+      const StackDepth depth;
+      const int options = depth.is_too_deep() ? BEV_TRIG_DEFER_CALLBACKS : 0;
+      // What the filter still holds back it must give at the end.
+      if ((what & BEV_EVENT_EOF) != 0 && (what & BEV_EVENT_WRITING) == 0) {
+        filter.pass_input(filter.filter_input(BEV_FINISHED), options);
         if (filter.is_freed()) return;
       }
       errno = error;
-      filter.raise_event(what);
+      filter.raise_event(what, options);
     });
   }
-
-  // The end came: what the filter still holds back it must give now.
-  bool finish_input() { return filter_input(BEV_FINISHED) && !is_freed(); }
 
   FilterFunctions functions_;
   UnderlyingLink link_;
   bool is_filtering_output_ = false;
   bool is_ending_ = false;
+  bool output_needs_more_ = false;  // the filter can do nothing with what is in the output
+  bool input_broke_ = false;        // the filter called it an error, and is called no more
+  bool input_error_told_ = false;
+  bool output_broke_ = false;
   EndOutput lower_end_ = EndOutput::in_progress;
 };
 

@@ -14,7 +14,8 @@ class PairStream;
 // What both ends share: the lock, and the knowledge of each other. Goes with the second end.
 struct PairLink : Allocated {
   Lock lock = Lock::make();
-  PairStream* ends[2] = {nullptr, nullptr};
+  PairStream* ends[2] = {nullptr, nullptr};  // those that somebody still refers to
+  int users = 0;                             // those whose memory is still there
 };
 
 // Chains change hands when a byte is written (or reading is enabled), on the writer's stack;
@@ -30,28 +31,34 @@ class PairStream final : public TimerStream {
     input->freeze(End::back);
     output->freeze(End::front);
     link->ends[side] = this;
+    link->users++;
   }
 
   ~PairStream() override {
-    PairStream* other;
+    bool is_last;
     {
       std::lock_guard guard(link_->lock);
-      link_->ends[side_] = nullptr;
-      other = other_end();
-      if (other != nullptr) other->on_partner_gone(extra_.eof_on_free);
+      is_last = --link_->users == 0;
     }
-    if (other == nullptr) delete link_;
+    if (is_last) delete link_;
+  }
+
+  void unlink() noexcept override {
+    link_->ends[side_] = nullptr;
+    if (PairStream* other = other_end()) other->on_partner_gone(extra_.eof_on_free);
   }
 
   Stream* partner() const noexcept override { return other_end(); }
 
   bool start(short what) override {
+    const Hold hold(*this);
     if ((what & EV_READ) != 0) restart_read_timeout();
     if ((what & EV_WRITE) != 0) restart_write_timeout();
-    PairStream* other = other_end();
-    if (other == nullptr) return true;
-    if ((what & EV_READ) != 0) other->move_if_wanted(*this);
-    if ((what & EV_WRITE) != 0) move_if_wanted(*other);
+    if (PairStream* other = (what & EV_READ) != 0 ? other_end() : nullptr) {
+      const Hold hold_other(*other);
+      other->move_if_wanted(*this);
+    }
+    if (PairStream* other = (what & EV_WRITE) != 0 ? other_end() : nullptr) move_if_wanted(*other);
     return true;
   }
 
@@ -63,6 +70,7 @@ class PairStream final : public TimerStream {
   int flush(short what, bufferevent_flush_mode mode) override {
     PairStream* other = other_end();
     if (other == nullptr) return -1;
+    const Hold hold_other(*other);
     int moved = 0;
     if ((what & EV_READ) != 0 && other->move_to(*this, other->output->size())) moved = 1;
     if ((what & EV_WRITE) != 0 && move_to(*other, output->size())) moved = 1;
@@ -85,32 +93,31 @@ class PairStream final : public TimerStream {
   PairStream* other_end() const noexcept { return link_->ends[1 - side_]; }
 
   void on_output_changed(std::size_t added, std::size_t) override {
-    PairStream* other = other_end();
-    if (added > 0 && other != nullptr) move_if_wanted(*other);
-    if (added > 0) restart_write_timeout();
+    if (added == 0) return;
+    const Hold hold(*this);
+    if (PairStream* other = other_end()) move_if_wanted(*other);
+    restart_write_timeout();
   }
 
   // Limits may let all of it pass in parts only; whoever lacks tokens in the end waits for them.
+  // Callbacks of the buffers may free both ends, so this one is held by the caller.
   void move_if_wanted(PairStream& to) {
-    if (throttle() == nullptr && to.throttle() == nullptr) {
-      move_some(to);
+    const Hold hold_to(to);
+    const bool is_limited = throttle() != nullptr || to.throttle() != nullptr ||
+                            has_max_single(Direction::write) || to.has_max_single(Direction::read);
+    if (!is_limited) {
+      if (wants_write() && to.wants_read()) move_to(to, room_for_output(to));
       return;
     }
-    const Hold hold(*this);
-    const Hold hold_to(to);
     while (!is_freed() && !to.is_freed() && move_some(to)) {
     }
   }
 
-  // False when nothing moved. May free both ends.
+  // False when nothing moved.
   bool move_some(PairStream& to) {
     if (!wants_write() || !to.wants_read()) return false;
-    std::size_t size = output->size();
-    if (to.wm_read.high != 0) {
-      const std::size_t have = to.input->size();
-      size = std::min(size, to.wm_read.high - std::min(have, to.wm_read.high));
-    }
-    const std::size_t may_leave = allowance(Direction::write, size);
+    const std::size_t may_leave =
+        allowance(Direction::write, in_this_turn(to, room_for_output(to)));
     if (may_leave == 0) return false;
     const std::size_t may_arrive = to.allowance(Direction::read, may_leave);
     if (may_arrive == 0) {
@@ -120,11 +127,30 @@ class PairStream final : public TimerStream {
     return move_to(to, may_arrive);
   }
 
+  // How much of the output fits under the other end's high mark.
+  std::size_t room_for_output(const PairStream& to) const noexcept {
+    const std::size_t high = to.wm_read.high;
+    return high == 0 ? output->size()
+                     : std::min(output->size(), high - std::min(to.input->size(), high));
+  }
+
+  // What the maxima of both ends leave of `size` in this turn of their loops; the next one goes on.
+  std::size_t in_this_turn(PairStream& to, std::size_t size) {
+    if (size == 0) return 0;
+    const std::size_t may_leave = left_this_turn(Direction::write);
+    const std::size_t may_arrive = to.left_this_turn(Direction::read);
+    if (may_leave == 0) go_on_next_turn(Direction::write);
+    if (may_arrive == 0) to.go_on_next_turn(Direction::read);
+    return std::min({size, may_leave, may_arrive});
+  }
+
   bool move_to(PairStream& to, std::size_t size) {
     if (size == 0) return false;
     output->move_front_to(*to.input, size);
     spend(Direction::write, size);
+    count_this_turn(Direction::write, size);
     to.spend(Direction::read, size);
+    to.count_this_turn(Direction::read, size);
     restart_write_timeout();
     to.restart_read_timeout();
     to.deliver_read();

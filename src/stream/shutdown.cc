@@ -27,13 +27,17 @@ void Shutdown::run_step(event_callback*, void* self) {
   from_loop(shutdown.stream_, [&] { shutdown.step(); });
 }
 
+// May end this object.
 void Shutdown::step() {
+  if (stream_.is_freed()) return;
+  if (stage_ == Stage::over) return finish(outcome_);
   if (stage_ == Stage::draining) {
     if (!stream_.is_ready_to_end()) return;
     stage_ = Stage::ending;
   }
   if (stage_ == Stage::ending) {
     const EndOutput ended = stream_.end_output();
+    if (stream_.is_freed()) return;
     if (ended == EndOutput::in_progress) return;
     if (ended == EndOutput::failed) return finish(BEVEL_SHUTDOWN_ERROR);
     if (!wait_for_peer_) return finish(BEVEL_SHUTDOWN_CLEAN);
@@ -54,17 +58,27 @@ void Shutdown::on_event(short what) {
   if ((what & BEV_EVENT_EOF) != 0) {
     // The end of our reading is what we wait for; the end of our writing is a peer that takes no
     // more.
-    if ((what & BEV_EVENT_WRITING) != 0) return finish(BEVEL_SHUTDOWN_ERROR);
+    if ((what & BEV_EVENT_WRITING) != 0) return end_soon(BEVEL_SHUTDOWN_ERROR);
     return step_soon();
   }
   if ((what & (BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)) != 0) {
-    finish((what & BEV_EVENT_TIMEOUT) != 0 ? BEVEL_SHUTDOWN_TIMEOUT : BEVEL_SHUTDOWN_ERROR);
+    end_soon((what & BEV_EVENT_TIMEOUT) != 0 ? BEVEL_SHUTDOWN_TIMEOUT : BEVEL_SHUTDOWN_ERROR);
   }
+}
+
+// Behind the callbacks that tell the program why.
+void Shutdown::end_soon(bevel_shutdown_outcome outcome) {
+  if (stage_ == Stage::over) return;
+  stage_ = Stage::over;
+  outcome_ = outcome;
+  step_soon();
 }
 
 void Shutdown::on_timeout(int, short, void* self) {
   Shutdown& shutdown = *static_cast<Shutdown*>(self);
-  from_loop(shutdown.stream_, [&] { shutdown.finish(BEVEL_SHUTDOWN_TIMEOUT); });
+  from_loop(shutdown.stream_, [&] {
+    if (!shutdown.stream_.is_freed()) shutdown.finish(BEVEL_SHUTDOWN_TIMEOUT);
+  });
 }
 
 void Shutdown::finish(bevel_shutdown_outcome outcome) {
@@ -72,7 +86,7 @@ void Shutdown::finish(bevel_shutdown_outcome outcome) {
   const bevel_shutdown_cb done = done_;
   void* arg = arg_;
   stream.end_shutdown();  // that was this object
-  if (done != nullptr) done(&stream, outcome, arg);
+  if (done != nullptr) stream.call_user([&] { done(&stream, outcome, arg); });
 }
 
 }  // namespace ev

@@ -16,8 +16,8 @@ namespace ev {
 
 class Stream;
 
-// The callback runs once, from the loop, never from inside the constructor. It may free the stream.
-
+// Everything happens on the loop's stack: what a step follows from may be on the program's own, or
+// in another thread. The callback runs once and may free the stream.
 class Shutdown : public Allocated {
  public:
   // `wait_for_peer`: it is over when the peer has ended too. Timeout null: no limit. Throws
@@ -28,20 +28,21 @@ class Shutdown : public Allocated {
   Shutdown(const Shutdown&) = delete;
   Shutdown& operator=(const Shutdown&) = delete;
 
-  // The output shrank, the layer below finished, or the peer ended. May free the stream and so this
-  // object: ask is_freed() or stop afterwards.
-  void step();
-  // An event of the stream, after the program has seen it (BEV_EVENT_*).
+  // The output shrank, the layer below finished, or the peer ended.
+  void step_soon();
+  // An event of the stream (BEV_EVENT_*).
   void on_event(short what);
+  const void* arg() const noexcept { return arg_; }
   // Bytes arrive that nobody will read: they are dropped, as the kernel would drop them after
   // close().
   bool discards_input() const noexcept { return stage_ == Stage::waiting; }
-  void step_soon();
 
  private:
-  enum class Stage : std::uint8_t { draining, ending, waiting };
+  enum class Stage : std::uint8_t { draining, ending, waiting, over };
 
+  void step();
   void begin_waiting();
+  void end_soon(bevel_shutdown_outcome outcome);
   void finish(bevel_shutdown_outcome outcome);
   static void run_step(event_callback*, void* self);
   static void on_timeout(int, short, void* self);
@@ -52,6 +53,7 @@ class Shutdown : public Allocated {
   event timer_{};
   Deferred step_;
   Stage stage_ = Stage::draining;
+  bevel_shutdown_outcome outcome_ = BEVEL_SHUTDOWN_CLEAN;
   bool wait_for_peer_;
 };
 

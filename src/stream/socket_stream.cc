@@ -32,7 +32,7 @@ class SocketStream final : public FdStream {
       loop().remove_noblock(ev_read);
       return;
     }
-    std::size_t left = max_single_read();
+    std::size_t left = left_this_turn(Direction::read);
     read_some(left);
     if (throttle() != nullptr) read_on(left);
   }
@@ -41,7 +41,7 @@ class SocketStream final : public FdStream {
   void unpause(short what) override {
     if ((what & EV_WRITE) != 0) start(EV_WRITE);
     if ((what & EV_READ) == 0) return;
-    if (fd() >= 0 && !is_connecting()) read_on(max_single_read());
+    if (fd() >= 0 && !is_connecting()) read_on(left_this_turn(Direction::read));
     if (!is_freed() && wants_read()) start(EV_READ);
   }
 
@@ -60,6 +60,7 @@ class SocketStream final : public FdStream {
     const IoResult got = input->read_from(fd(), wanted, wanted);
     const std::size_t count = got.ok() ? static_cast<std::size_t>(got.count) : 0;
     spend(Direction::read, count);
+    count_this_turn(Direction::read, count);
     if (got.would_block()) return false;
     if (!got.ok()) {
       fail_io(BEV_EVENT_READING, got);
@@ -89,14 +90,18 @@ class SocketStream final : public FdStream {
   // False when nothing left; the program may have been told why. A limited stream sends until it
   // has to wait for tokens or for room, so that it need not be registered meanwhile.
   bool send() {
-    std::size_t left = max_single_write();
+    std::size_t left = left_this_turn(Direction::write);
     bool progressed = false;
     for (;;) {
       const std::size_t room = allowance(Direction::write, std::min(left, output->size()));
-      if (room == 0) return progressed;
+      if (room == 0) {
+        if (left == 0 && !progressed) wait_writable();
+        return progressed;
+      }
       const IoResult sent = output->write_to(fd(), room);
       const std::size_t count = sent.ok() ? static_cast<std::size_t>(sent.count) : 0;
       spend(Direction::write, count);
+      count_this_turn(Direction::write, count);
       if (sent.would_block()) {
         wait_writable();
         return progressed;

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <limits>
 #include <mutex>
+#include <new>
 #include <type_traits>
 
 #include "loop/event.h"
+#include "stream/stack_depth.h"
 
 namespace ev {
 namespace {
@@ -57,10 +59,12 @@ bool Stream::release_and_unlock() noexcept {
     held.unlock();
     return false;
   }
+  unlink();
   // The loop's thread may be on its way into one of our callbacks: then it must be the one to end
   // us.
   const bool loop_is_elsewhere = held && loop().runs_elsewhere();
-  if (loop_is_elsewhere) {
+  const StackDepth depth;  // of streams that end the one below them
+  if (loop_is_elsewhere || depth.is_too_deep()) {
     set_closure(deferred_.callback, Closure::release);
     schedule(loop(), deferred_);
     held.unlock();
@@ -76,10 +80,14 @@ void Stream::set_owner_of_callbacks(void (*on_freed)(void*), void* arg) noexcept
   rare()->on_freed_arg = arg;
 }
 
-void Stream::free_and_unlock() noexcept {
-  if (rare() != nullptr && rare()->on_freed != nullptr) rare()->on_freed(rare()->on_freed_arg);
+void Stream::drop_callbacks() noexcept {
   set_callbacks(nullptr, nullptr, nullptr, nullptr);
+  if (has_owner_of_callbacks()) rare()->on_freed(rare()->on_freed_arg);
+}
+
+void Stream::free_and_unlock() noexcept {
   freed_ = true;
+  drop_callbacks();
   release_and_unlock();
 }
 
@@ -93,11 +101,17 @@ void Stream::destroy() noexcept {
 // --- directions ---
 
 bool Stream::enable(short what) {
+  const short before = enabled;
   what = static_cast<short>(what & (EV_READ | EV_WRITE));
   enabled = static_cast<short>(enabled | what);
   if (read_suspended_ != 0) what = static_cast<short>(what & ~EV_READ);
   if (write_suspended_ != 0) what = static_cast<short>(what & ~EV_WRITE);
-  return what == 0 || start(what);
+  try {
+    return what == 0 || start(what);
+  } catch (const std::bad_alloc&) {
+    enabled = before;
+    throw;
+  }
 }
 
 bool Stream::disable(short what) {
@@ -200,33 +214,20 @@ void Stream::set_timeouts(const timeval* read, const timeval* write) {
   adjust_timeouts();
 }
 
-void Stream::set_max_single_read(std::size_t size) {
+void Stream::set_max_single(Direction direction, std::size_t size) {
   const bool is_default = size == 0 || size > largest_size;
-  if (is_default && rare() == nullptr) return;
-  extras().max_single_read = is_default ? 0 : size;
+  if (is_default && !has_max_single(direction)) return;
+  StreamExtras& state = extras();
+  if (state.turn_limits == nullptr) state.turn_limits = std::make_unique<TurnLimits>(*this);
+  state.turn_limits->set(direction, is_default ? 0 : size);
 }
 
-void Stream::set_max_single_write(std::size_t size) {
-  const bool is_default = size == 0 || size > largest_size;
-  if (is_default && rare() == nullptr) return;
-  extras().max_single_write = is_default ? 0 : size;
-}
-
-std::size_t Stream::max_single_read() const noexcept {
-  return rare() != nullptr && rare()->max_single_read != 0 ? rare()->max_single_read
-                                                           : default_max_single;
-}
-
-std::size_t Stream::max_single_write() const noexcept {
-  return has_max_single_write() ? rare()->max_single_write : default_max_single;
-}
-
-bool Stream::has_max_single_write() const noexcept {
-  return rare() != nullptr && rare()->max_single_write != 0;
+std::size_t Stream::max_single(Direction direction) const noexcept {
+  return has_max_single(direction) ? rare()->turn_limits->most(direction) : default_max_single;
 }
 
 std::size_t Stream::read_room() {
-  const std::size_t room = max_single_read();
+  const std::size_t room = left_this_turn(Direction::read);
   if (wm_read.high == 0) return room;
   if (input_.size() >= wm_read.high) {
     suspend_read(Suspend::watermark);
@@ -239,8 +240,10 @@ std::size_t Stream::read_room() {
 
 void Stream::on_buffer_change(evbuffer& buffer, std::size_t added, std::size_t deleted) {
   if (&buffer == &output_) {
+    output_grew_ |= added > 0;
     if (rare() != nullptr && added > 0) {
-      rare()->is_drained = false;
+      rare()->output_added += added;
+      if (rare()->drain_notice != nullptr) rare()->drain_notice->output_added();
       check_output_limit();
     }
     on_output_changed(added, deleted);

@@ -68,10 +68,13 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   // bufferevent_trigger_options.
   void trigger(short what, int options);
   void trigger_event(short what, int options);
-  void set_max_single_read(std::size_t size);
-  void set_max_single_write(std::size_t size);
-  std::size_t max_single_read() const noexcept;
-  std::size_t max_single_write() const noexcept;
+  // 0 and what is too large: the default.
+  void set_max_single_read(std::size_t size) { set_max_single(Direction::read, size); }
+  void set_max_single_write(std::size_t size) { set_max_single(Direction::write, size); }
+  void set_max_single(Direction direction, std::size_t size);
+  std::size_t max_single(Direction direction) const noexcept;
+  std::size_t max_single_read() const noexcept { return max_single(Direction::read); }
+  std::size_t max_single_write() const noexcept { return max_single(Direction::write); }
 
   Loop& loop() const noexcept { return *ev_base; }
   Lock& lock() noexcept;
@@ -99,6 +102,9 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   void resume_write(Suspend reason);
   bool wants_read() const noexcept { return (enabled & EV_READ) != 0 && read_suspended_ == 0; }
   bool wants_write() const noexcept { return (enabled & EV_WRITE) != 0 && write_suspended_ == 0; }
+  bool wants(Direction direction) const noexcept {
+    return direction == Direction::read ? wants_read() : wants_write();
+  }
 
   // --- rate limits ---
   // Null: no limit has ever been set.
@@ -109,18 +115,37 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   Limiter* limiter() const noexcept { return rare() != nullptr ? rare()->limiter.get() : nullptr; }
   // Tokens came for a direction that waited for some.
   void go_on(Direction direction);
+  // A new turn of the loop lets a direction move bytes again.
+  void move_again(Direction direction) {
+    if (wants(direction)) unpause(direction == Direction::read ? EV_READ : EV_WRITE);
+  }
   // What one transfer may move now, from all limits; never negative.
   std::size_t may_read();
   std::size_t may_write();
 
   // Whoever took the callbacks hears when the program frees the stream; after reserve_extras().
   void set_owner_of_callbacks(void (*on_freed)(void*), void* arg) noexcept;
+  bool has_owner_of_callbacks() const noexcept {
+    return rare() != nullptr && rare()->on_freed != nullptr;
+  }
+  // No callback runs any more, and whoever took them hears of it.
+  void drop_callbacks() noexcept;
   void reserve_extras() { extras(); }
+  // Calls something of the program's, without the lock if it asked for that.
+  template <class Call>
+  void call_user(Call call) {
+    const bool unlock = has_option(BEV_OPT_UNLOCK_CALLBACKS);
+    if (unlock) lock().unlock();
+    call();
+    if (unlock) lock().lock();
+  }
 
   // --- the end ---
   // Begins to end the stream (shutdown.h). False: it is being shut down already.
   bool shut_down(bool wait_for_peer, const timeval* timeout, bevel_shutdown_cb done, void* arg);
   void end_shutdown() noexcept;
+  // The same for whoever began it, if it did.
+  void end_shutdown_of(const void* arg) noexcept;
   // The peer's last byte has been read.
   bool has_ended() const noexcept { return ended_; }
   // Whether all that can leave before the end is marked has left.
@@ -128,13 +153,25 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   // Mark the end of the output in this layer and those below. While in progress,
   // output_progressed() follows.
   virtual EndOutput end_output() = 0;
-  // Subclasses call this when output has left their layer. The program may free the stream in it.
+  // Subclasses call this when output has left their layer.
   void output_progressed() {
     if (rare() != nullptr) note_output();
   }
   // Everything written has reached the kernel (or, for a pair, the partner).
   virtual bool is_drained() const noexcept { return output_.empty(); }
   void set_drain_callback(bevel_drain_cb callback, void* arg);
+  // Who on top of us also waits for our output to leave; null: nobody.
+  void set_above(Stream* upper) noexcept {
+    if (rare() != nullptr) rare()->above = upper;
+  }
+  // For a stream above that fills our output, and cannot see by its size what it added: it may
+  // have left at once. The count needs reserve_extras().
+  std::size_t output_added() const noexcept { return rare() != nullptr ? rare()->output_added : 0; }
+  bool take_output_grew() noexcept {
+    const bool grew = output_grew_;
+    output_grew_ = false;
+    return grew;
+  }
   // Writes beyond it are refused; 0: no limit.
   void set_output_limit(std::size_t bytes);
   bool output_has_room(std::size_t bytes) const noexcept;
@@ -167,6 +204,8 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   // A subclass lets go of descriptors and partners here. Runs without the lock, in the loop's
   // thread or while the loop does not run; no event of ours is pending any more.
   virtual ~Stream();
+  // The last reference is gone: nobody else may find us any more. Runs with the lock.
+  virtual void unlink() noexcept {}
 
   // The program added to the output (or a pair's partner took from it).
   virtual void on_output_changed(std::size_t added, std::size_t deleted) = 0;
@@ -194,11 +233,23 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   virtual void pause(short what) { stop(what); }
   virtual void unpause(short what) { start(what); }
 
-  // How much a read may add to the input now: the turn's maximum and the high watermark. 0:
-  // suspended.
+  // How much a read may add to the input now: what is left of the turn's maximum, and the high
+  // watermark.
   std::size_t read_room();
+  // What may still move in this turn of the loop. Exact for types that count what they move.
+  std::size_t left_this_turn(Direction direction) const noexcept {
+    return has_max_single(direction) ? rare()->turn_limits->left(direction) : default_max_single;
+  }
+  void count_this_turn(Direction direction, std::size_t bytes) noexcept {
+    if (has_max_single(direction)) rare()->turn_limits->count(direction, bytes);
+  }
+  void go_on_next_turn(Direction direction) { rare()->turn_limits->go_on_next_turn(direction); }
   bool has_option(int option) const noexcept { return (options_ & option) != 0; }
-  bool has_max_single_write() const noexcept;
+  bool has_max_single(Direction direction) const noexcept {
+    return rare() != nullptr && rare()->turn_limits != nullptr &&
+           rare()->turn_limits->most(direction) != 0;
+  }
+  bool has_max_single_write() const noexcept { return has_max_single(Direction::write); }
   // The unusual state lives behind the layout's unused be_ops, which saves every stream a pointer.
   StreamExtras* rare() const noexcept { return const_cast<StreamExtras*>(be_ops); }
   StreamExtras& extras();
@@ -234,6 +285,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   std::uint8_t write_suspended_ = 0;
   bool freed_ : 1 = false;
   bool ended_ : 1 = false;
+  bool output_grew_ : 1 = false;
   bool read_callback_pending_ : 1 = false;
   bool write_callback_pending_ : 1 = false;
   short pending_events_ = 0;

@@ -127,23 +127,14 @@ bool Stream::call_pending_events(short which) {
 }
 
 void Stream::call_data(bufferevent_data_cb callback) {
-  void* arg = cbarg;
-  if (!has_option(BEV_OPT_UNLOCK_CALLBACKS)) {
-    callback(this, arg);
-    return;
-  }
-  lock().unlock();
-  callback(this, arg);
-  lock().lock();
+  call_user([this, callback, arg = cbarg] { callback(this, arg); });
 }
 
 void Stream::call_event(bufferevent_event_cb callback, short what, int error) {
-  void* arg = cbarg;
-  const bool unlock = has_option(BEV_OPT_UNLOCK_CALLBACKS);
-  if (unlock) lock().unlock();
-  errno = error;  // for EVUTIL_SOCKET_ERROR() in the callback
-  callback(this, what, arg);
-  if (unlock) lock().lock();
+  call_user([this, callback, what, error, arg = cbarg] {
+    errno = error;  // for EVUTIL_SOCKET_ERROR() in the callback
+    callback(this, what, arg);
+  });
 }
 
 }  // namespace ev

@@ -23,16 +23,20 @@ void Stream::end_shutdown() noexcept {
   if (rare() != nullptr) rare()->shutdown.reset();
 }
 
-// Only for streams with extras. Each of the two may free the stream.
+void Stream::end_shutdown_of(const void* arg) noexcept {
+  if (rare() != nullptr && rare()->shutdown != nullptr && rare()->shutdown->arg() == arg) {
+    end_shutdown();
+  }
+}
+
+// Only for streams with extras. Whoever waits goes on from the loop's stack: this may be the one of
+// bufferevent_write(), or of another thread that took our bytes.
 void Stream::note_output() {
   StreamExtras& state = *rare();
-  if (state.is_over_limit && output_.size() <= state.output_limit) state.is_over_limit = false;
-  if (!state.is_drained && is_drained()) {
-    state.is_drained = true;
-    if (state.on_drained != nullptr && !freed_) state.on_drained(this, state.on_drained_arg);
-    if (freed_) return;
-  }
-  if (rare()->shutdown != nullptr) rare()->shutdown->step();
+  if (state.is_over_limit && output_.size() < state.output_limit) state.is_over_limit = false;
+  if (state.drain_notice != nullptr) state.drain_notice->output_left();
+  if (state.shutdown != nullptr) state.shutdown->step_soon();
+  if (state.above != nullptr) state.above->output_progressed();
 }
 
 void Stream::note_event(short what) {
@@ -41,10 +45,14 @@ void Stream::note_event(short what) {
 }
 
 void Stream::set_drain_callback(bevel_drain_cb callback, void* arg) {
+  const bool is_unknown = rare() == nullptr || rare()->drain_notice == nullptr;
+  if (callback == nullptr && is_unknown) return;
+  for (Stream* upper = this; Stream* lower = upper->underlying(); upper = lower) {
+    lower->extras().above = upper;
+  }
   StreamExtras& state = extras();
-  state.on_drained = callback;
-  state.on_drained_arg = arg;
-  state.is_drained = is_drained();
+  if (state.drain_notice == nullptr) state.drain_notice = std::make_unique<DrainNotice>(*this);
+  state.drain_notice->set(callback, arg);
 }
 
 void Stream::set_output_limit(std::size_t bytes) {

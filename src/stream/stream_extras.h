@@ -8,9 +8,11 @@
 
 #include <memory>
 
+#include "stream/drain_notice.h"
 #include "stream/limiter.h"
 #include "stream/mailbox.h"
 #include "stream/shutdown.h"
+#include "stream/turn_limits.h"
 #include "sys/lock.h"
 #include "sys/memory.h"
 
@@ -26,19 +28,18 @@ struct EndConnectAttempt {
 
 struct bufferevent_ops final : ev::Allocated {
   ev::Lock lock;
-  std::size_t max_single_read = 0;   // 0: the default
-  std::size_t max_single_write = 0;  // 0: the default
+  std::unique_ptr<ev::TurnLimits> turn_limits;
   std::unique_ptr<ev::Limiter> limiter;
   std::size_t output_limit = 0;  // 0: none
-  bevel_drain_cb on_drained = nullptr;
-  void* on_drained_arg = nullptr;
+  std::size_t output_added = 0;  // ever, since this was made
+  std::unique_ptr<ev::DrainNotice> drain_notice;
+  ev::Stream* above = nullptr;  // who also waits for our output to leave
   std::unique_ptr<ev::Shutdown> shutdown;
   std::unique_ptr<ev::Mailbox> mailbox;  // of a stream with a lock
   std::unique_ptr<ev::ConnectAttempt, ev::EndConnectAttempt> attempt;
   void (*on_freed)(void*) = nullptr;
   void* on_freed_arg = nullptr;
   int dns_error = 0;
-  bool is_drained = true;
   bool is_over_limit = false;
 };
 

@@ -4,8 +4,6 @@
 
 namespace ev {
 
-thread_local int StackDepth::depth_ = 0;
-
 Lock shared_lock(Stream& lower, int upper_options) {
   if (!lower.lock() && (upper_options & BEV_OPT_THREADSAFE) != 0) lower.become_threadsafe();
   return Lock::borrow(lower.lock().handle());
@@ -13,12 +11,13 @@ Lock shared_lock(Stream& lower, int upper_options) {
 
 void UnderlyingLink::attach(Stream& lower, bufferevent_data_cb read, bufferevent_data_cb write,
                             bufferevent_event_cb event, void* upper) {
+  lower.enable(EV_WRITE);  // the only step that may lack memory
   lower_ = &lower;
   upper_ = upper;
   lower.retain();
   lower.set_callbacks(read, write, event, upper);
   lower.suspend_read(Suspend::filter);
-  lower.enable(EV_READ | EV_WRITE);
+  lower.enable(EV_READ);
 }
 
 void UnderlyingLink::detach(bool free_lower) noexcept {
@@ -26,6 +25,8 @@ void UnderlyingLink::detach(bool free_lower) noexcept {
   Stream& lower = *lower_;
   lower_ = nullptr;
   lower.lock().lock();
+  lower.end_shutdown_of(upper_);
+  lower.set_above(nullptr);
   if (free_lower) {
     lower.lock().lock();  // one for each reference that goes
     lower.free_and_unlock();

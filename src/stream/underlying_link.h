@@ -3,6 +3,7 @@
 // stream and under its lock, which both share.
 #pragma once
 
+#include "stream/stack_depth.h"
 #include "stream/stream.h"
 
 namespace ev {
@@ -32,18 +33,5 @@ class UnderlyingLink {
 // The lower stream's lock for both, made now if the upper one shall be safe and the lower one has
 // none.
 Lock shared_lock(Stream& lower, int upper_options);
-
-// Streams on streams: a call that goes down (a write) or up (a read) through more than a few of
-// them continues from the loop's stack, so that the height of a stack does not become the depth of
-// ours.
-class StackDepth {
- public:
-  StackDepth() noexcept { depth_++; }
-  ~StackDepth() { depth_--; }
-  bool is_too_deep() const noexcept { return depth_ > 16; }
-
- private:
-  static thread_local int depth_;
-};
 
 }  // namespace ev
