@@ -1,0 +1,150 @@
+// Freeing a stream anywhere: inside its own callbacks, while work is pending, with references left.
+#include "stream/support.h"
+
+namespace test {
+namespace {
+
+class Freeing : public EveryStack {
+ protected:
+  void SetUp() override {
+    EveryStack::SetUp();
+    settle();
+    calls_before_ = calls();
+  }
+  int calls() const { return b_.reads + b_.writes + b_.events; }
+  // Nobody calls a freed stream.
+  void expect_silence_after(int more) {
+    settle();
+    EXPECT_EQ(calls(), calls_before_ + more);
+  }
+
+  int calls_before_ = 0;
+};
+
+INSTANTIATE_TEST_SUITE_P(All, Freeing, testing::ValuesIn(all_stacks()), name_of);
+
+TEST_P(Freeing, InTheReadCallback) {
+  b_.on_read = [&] { b_.free(); };
+  a_.write(pattern(100'000));
+  ASSERT_TRUE(run_until([&] { return b_.bev == nullptr; }));
+  expect_silence_after(1);
+}
+
+TEST_P(Freeing, InTheWriteCallback) {
+  b_.on_write = [&] { b_.free(); };
+  b_.write("bytes");
+  ASSERT_TRUE(run_until([&] { return b_.bev == nullptr; }));
+  expect_silence_after(1);
+}
+
+TEST_P(Freeing, InTheEventCallback) {
+  b_.on_event = [&](short) { b_.free(); };
+  constexpr timeval soon{0, 1000};
+  bufferevent_set_timeouts(b_.bev, &soon, &soon);
+  ASSERT_TRUE(run_until([&] { return b_.bev == nullptr; }));
+  expect_silence_after(1);
+}
+
+TEST_P(Freeing, InTheEventCallbackOfTheEnd) {
+  b_.on_event = [&](short) { b_.free(); };
+  a_.write("the last");
+  ASSERT_EQ(bevel_shutdown(a_.bev, EV_WRITE, nullptr, nullptr, nullptr), 0);
+  ASSERT_TRUE(run_until([&] { return b_.bev == nullptr; }));
+  EXPECT_EQ(b_.got, "the last");
+  EXPECT_NE(b_.what & BEV_EVENT_EOF, 0);
+}
+
+TEST_P(Freeing, InTriggeredCallbacks) {
+  b_.on_event = [&](short) { b_.free(); };
+  bufferevent_trigger_event(b_.bev, BEV_EVENT_ERROR, BEV_TRIG_DEFER_CALLBACKS);
+  bufferevent_trigger(b_.bev, EV_READ | EV_WRITE,
+                      BEV_TRIG_DEFER_CALLBACKS | BEV_TRIG_IGNORE_WATERMARKS);
+  ASSERT_TRUE(run_until([&] { return b_.bev == nullptr; }));
+  EXPECT_EQ(b_.events, 1);
+}
+
+TEST_P(Freeing, InTheDrainCallback) {
+  const auto on_drained = [](bufferevent*, void* end) { static_cast<End*>(end)->free(); };
+  ASSERT_EQ(bevel_set_drain_cb(b_.bev, on_drained, &b_), 0);
+  b_.write("bytes");
+  ASSERT_TRUE(run_until([&] { return b_.bev == nullptr; }));
+  settle();
+}
+
+TEST_P(Freeing, OfBothEndsInTheCallbackOfOne) {
+  b_.on_read = [&] {
+    a_.free();
+    b_.free();
+  };
+  a_.write("bytes");
+  b_.write("bytes");
+  ASSERT_TRUE(run_until([&] { return b_.bev == nullptr; }));
+  expect_silence_after(b_.writes == 0 ? 1 : calls() - calls_before_);
+}
+
+TEST_P(Freeing, WithCallbacksPending) {
+  a_.write(pattern(1000));
+  b_.write(pattern(1000));
+  bufferevent_trigger(b_.bev, EV_READ | EV_WRITE,
+                      BEV_TRIG_DEFER_CALLBACKS | BEV_TRIG_IGNORE_WATERMARKS);
+  bufferevent_trigger_event(b_.bev, BEV_EVENT_ERROR, BEV_TRIG_DEFER_CALLBACKS);
+  calls_before_ = calls();
+  b_.free();
+  expect_silence_after(0);
+}
+
+TEST_P(Freeing, WithAReferenceLeft) {
+  bufferevent* bev = b_.bev;
+  bufferevent_incref(bev);
+  a_.write("bytes");
+  b_.free();
+  expect_silence_after(0);
+  EXPECT_EQ(bufferevent_get_base(bev), loop_) << "it is still there";
+  EXPECT_EQ(bufferevent_decref(bev), 1) << "that was the last one";
+}
+
+TEST_P(Freeing, KeepsAStreamWhoseExtraReferenceGoes) {
+  bufferevent_incref(b_.bev);
+  EXPECT_EQ(bufferevent_decref(b_.bev), 0);
+  a_.write("bytes");
+  ASSERT_TRUE(run_until([&] { return b_.got == "bytes"; }));
+}
+
+TEST_P(Freeing, WhileLocked) {
+  bufferevent* bev = b_.bev;
+  bufferevent_lock(bev);
+  b_.free();
+  EXPECT_EQ(bufferevent_get_base(bev), loop_);
+  bufferevent_unlock(bev);
+  expect_silence_after(0);
+}
+
+TEST_P(Freeing, InTheBufferCallbackOfItsInput) {
+  const auto on_change = [](evbuffer*, const evbuffer_cb_info* info, void* end) {
+    if (info->n_added > 0) static_cast<End*>(end)->free();
+  };
+  evbuffer_add_cb(bufferevent_get_input(b_.bev), on_change, &b_);
+  a_.write("bytes");
+  ASSERT_TRUE(run_until([&] { return b_.bev == nullptr; }));
+  expect_silence_after(0);
+}
+
+TEST_P(Freeing, GivesBackAllMemoryAndDescriptors) {
+  const std::size_t descriptors = open_descriptors();
+  {
+    const Memory memory;
+    for (int i = 0; i < 3; i++) {
+      const Ends ends = make_ends(loop_, GetParam());
+      ASSERT_EQ(bufferevent_write(ends[0], "bytes", 5), 0);
+      bufferevent_enable(ends[1], EV_READ);
+      turn();
+      for (bufferevent* end : ends) bufferevent_free(end);
+      settle();
+    }
+    EXPECT_LE(Memory::outstanding(), 4) << "but for what the loop keeps for the next ones";
+  }
+  EXPECT_EQ(open_descriptors(), descriptors);
+}
+
+}  // namespace
+}  // namespace test
