@@ -1,9 +1,9 @@
 /* Sends a word through two compression filters: needs libbevel_compress. */
+#include <errno.h>
 #include <event2/bevel_compress.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <errno.h>
 #include <string.h>
 
 int main(void) {

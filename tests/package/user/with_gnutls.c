@@ -8,8 +8,8 @@ int main(void) {
   struct event_base* base = event_base_new();
   gnutls_session_t session;
   if (!base || gnutls_init(&session, GNUTLS_CLIENT) != 0) return 1;
-  struct bufferevent* stream = bevel_gnutls_socket_new(
-      base, -1, session, BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE);
+  struct bufferevent* stream =
+      bevel_gnutls_socket_new(base, -1, session, BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE);
   if (!stream || bevel_gnutls_get_session(stream) != session) return 1;
   bufferevent_free(stream);
   event_base_free(base);

@@ -8,9 +8,9 @@ int main(void) {
   struct event_base* base = event_base_new();
   mbedtls_ssl_config config;
   mbedtls_ssl_config_init(&config);
-  if (!base || mbedtls_ssl_config_defaults(&config, MBEDTLS_SSL_IS_CLIENT,
-                                           MBEDTLS_SSL_TRANSPORT_STREAM,
-                                           MBEDTLS_SSL_PRESET_DEFAULT) != 0)
+  if (!base ||
+      mbedtls_ssl_config_defaults(&config, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
+                                  MBEDTLS_SSL_PRESET_DEFAULT) != 0)
     return 1;
   mbedtls_dyncontext* context = bufferevent_mbedtls_dyncontext_new(&config);
   struct bufferevent* stream = bufferevent_mbedtls_socket_new(
