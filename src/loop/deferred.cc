@@ -25,9 +25,7 @@ void Deferred::assign_release(void (*run)(event_callback*, void*), void* owner) 
   assign_closure(callback, Closure::release, run, owner, 0);
 }
 
-bool Deferred::is_scheduled() const noexcept {
-  return has_flag(callback, active_flags);
-}
+bool Deferred::is_scheduled() const noexcept { return has_flag(callback, active_flags); }
 
 bool schedule(Loop& loop, Deferred& deferred) noexcept { return loop.schedule(deferred); }
 bool cancel(Loop& loop, Deferred& deferred) noexcept { return loop.cancel(deferred); }

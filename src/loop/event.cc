@@ -15,7 +15,7 @@ bool assign(event& ev, Loop* loop, int fd, short what, event_callback_fn callbac
 
   event_callback& head = ev.ev_evcallback;
   head.evcb_flags = EVLIST_INIT;
-  head.evcb_pri = loop != nullptr ? static_cast<std::uint8_t>(loop->priorities() / 2) : 0;
+  head.evcb_pri = static_cast<std::uint8_t>(loop != nullptr ? loop->priorities() / 2 : 0);
   set_closure(head, closure);
   head.evcb_cb_union.evcb_callback = callback;
   head.evcb_arg = arg;
