@@ -175,6 +175,7 @@ class FilterStream final : public TimerStream {
       if (limit == 0) break;
       const auto result = functions_.input(&source, input, limit, mode, functions_.context);
       account(Direction::read, input->size() - std::min(held, input->size()));
+      if (is_freed()) break;
       if (result == BEV_ERROR) {
         input_broke_ = true;
         break;
@@ -231,6 +232,7 @@ class FilterStream final : public TimerStream {
       if (limit == 0) break;
       const auto result = functions_.output(output, &destination, limit, mode, functions_.context);
       account(Direction::write, lower.output_added() - added);
+      if (is_freed()) break;
       output_needs_more_ = result == BEV_NEED_MORE;
       if (result == BEV_ERROR) {
         output_broke_ = true;
