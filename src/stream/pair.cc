@@ -82,6 +82,11 @@ class PairStream final : public TimerStream {
     return moved;
   }
 
+  // Without a partner nothing leaves any more.
+  bool is_ready_to_end() const noexcept override {
+    return output->empty() || other_end() == nullptr;
+  }
+
   EndOutput end_output() override {
     PairStream* other = other_end();
     if (other == nullptr) return EndOutput::failed;
@@ -161,6 +166,7 @@ class PairStream final : public TimerStream {
 
   void on_partner_gone(bool tell) {
     if (tell) raise_event(BEV_EVENT_EOF | BEV_EVENT_READING);
+    note_peer_gone();
   }
 
   PairLink* link_;

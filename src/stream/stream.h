@@ -219,6 +219,9 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   // Disables the directions named in `what` (BEV_EVENT_READING, _WRITING) and tells the program.
   void fail(short what, int error, int options = 0);
   void raise_event(short what, int options = 0);
+  // Nothing more will come from the peer, although the program is not told: a shutdown does not
+  // wait for it.
+  void note_peer_gone() noexcept;
 
   // What the rate limits leave of `wanted`. 0: none, the direction is suspended and go_on() will
   // come. Each positive answer is followed by spend(), with 0 if nothing was moved.
@@ -275,6 +278,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   std::size_t limited_allowance(Direction direction, std::size_t wanted);
   void tell_event(short what, int options);
   void discard_unwanted_input();
+  void link_layers();
   void note_output();
   void note_event(short what);
   void check_output_limit();

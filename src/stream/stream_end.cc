@@ -9,6 +9,7 @@ namespace ev {
 
 bool Stream::shut_down(bool wait_for_peer, const timeval* timeout, bevel_shutdown_cb done,
                        void* arg) {
+  link_layers();
   StreamExtras& state = extras();
   if (state.shutdown != nullptr) {
     errno = EALREADY;
@@ -44,12 +45,26 @@ void Stream::note_event(short what) {
   if (rare() != nullptr && rare()->shutdown != nullptr) rare()->shutdown->on_event(what);
 }
 
-void Stream::set_drain_callback(bevel_drain_cb callback, void* arg) {
-  const bool is_unknown = rare() == nullptr || rare()->drain_notice == nullptr;
-  if (callback == nullptr && is_unknown) return;
+// The layers below will tell us how they get on.
+void Stream::link_layers() {
   for (Stream* upper = this; Stream* lower = upper->underlying(); upper = lower) {
     lower->extras().above = upper;
   }
+}
+
+void Stream::note_peer_gone() noexcept {
+  for (Stream* layer = this; layer != nullptr;) {
+    layer->ended_ = true;
+    StreamExtras* state = layer->rare();
+    if (state != nullptr && state->shutdown != nullptr) state->shutdown->step_soon();
+    layer = state != nullptr ? state->above : nullptr;
+  }
+}
+
+void Stream::set_drain_callback(bevel_drain_cb callback, void* arg) {
+  const bool is_unknown = rare() == nullptr || rare()->drain_notice == nullptr;
+  if (callback == nullptr && is_unknown) return;
+  link_layers();
   StreamExtras& state = extras();
   if (state.drain_notice == nullptr) state.drain_notice = std::make_unique<DrainNotice>(*this);
   state.drain_notice->set(callback, arg);

@@ -1,0 +1,309 @@
+// Ending streams without losing a byte: bevel_shutdown(), bevel_free_when_flushed(), the drain
+// callback, and the limit on what may wait.
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "stream/support.h"
+
+namespace test {
+namespace {
+
+constexpr std::size_t much = 200'000;
+
+struct Outcome {
+  int calls = 0;
+  int outcome = -1;
+  bufferevent* bev = nullptr;
+  std::function<void()> then;
+
+  static void note(bufferevent* bev, bevel_shutdown_outcome outcome, void* self) {
+    Outcome& noted = *static_cast<Outcome*>(self);
+    noted.calls++;
+    noted.outcome = outcome;
+    noted.bev = bev;
+    if (noted.then) noted.then();
+  }
+};
+
+class Shutdowns : public EveryStack {
+ protected:
+  void shut_down(End& end, short how, const timeval* timeout = nullptr) {
+    ASSERT_EQ(bevel_shutdown(end.bev, how, timeout, Outcome::note, &outcome_), 0);
+    EXPECT_EQ(outcome_.calls, 0) << "not from inside the call";
+  }
+  // The peer does not read, and what waits for it fills everything between.
+  void block() {
+    bufferevent_disable(b_.bev, EV_READ);
+    limit_output_below(a_.bev, 1000);
+    a_.write(pattern(4U << 20));
+    settle();
+  }
+
+  Outcome outcome_;
+};
+
+INSTANTIATE_TEST_SUITE_P(All, Shutdowns, testing::ValuesIn(all_stacks()), name_of);
+
+TEST_P(Shutdowns, BringEveryByteAndACleanEnd) {
+  a_.write(pattern(much));
+  shut_down(a_, EV_WRITE);
+  std::size_t at_end = 0;
+  b_.on_event = [&](short) { at_end = b_.got.size(); };
+  ASSERT_TRUE(run_until([&] { return b_.events > 0 && outcome_.calls > 0; }));
+  EXPECT_EQ(outcome_.outcome, BEVEL_SHUTDOWN_CLEAN);
+  EXPECT_EQ(outcome_.bev, a_.bev);
+  EXPECT_EQ(b_.what, BEV_EVENT_EOF | BEV_EVENT_READING);
+  EXPECT_TRUE(b_.got == pattern(much));
+  EXPECT_EQ(at_end, much) << "the end comes after the bytes";
+  settle();
+  EXPECT_EQ(outcome_.calls, 1);
+  EXPECT_EQ(b_.events, 1);
+}
+
+TEST_P(Shutdowns, OfOneDirectionLeaveTheOther) {
+  shut_down(a_, EV_WRITE);
+  ASSERT_TRUE(run_until([&] { return b_.events > 0 && outcome_.calls > 0; }));
+  b_.write(pattern(much));
+  ASSERT_TRUE(run_until([&] { return a_.got.size() == much; }));
+  EXPECT_TRUE(a_.got == pattern(much));
+  EXPECT_EQ(a_.events, 0);
+}
+
+TEST_P(Shutdowns, OfBothDirectionsWaitForThePeersEnd) {
+  a_.write("last");
+  shut_down(a_, EV_READ | EV_WRITE);
+  ASSERT_TRUE(run_until([&] { return b_.events > 0; }));
+  settle();
+  EXPECT_EQ(outcome_.calls, 0);
+  b_.write("answer");
+  ASSERT_EQ(bevel_shutdown(b_.bev, EV_WRITE, nullptr, nullptr, nullptr), 0);
+  ASSERT_TRUE(run_until([&] { return outcome_.calls > 0; }));
+  EXPECT_EQ(outcome_.outcome, BEVEL_SHUTDOWN_CLEAN);
+  EXPECT_EQ(a_.got, "answer");
+}
+
+TEST_P(Shutdowns, DropWhatNobodyReads) {
+  bufferevent_setcb(a_.bev, nullptr, nullptr, nullptr, nullptr);
+  bufferevent_setwatermark(a_.bev, EV_READ, 0, 1000);
+  b_.write(pattern(much));
+  settle();
+  EXPECT_EQ(a_.input_size(), 1000U);
+  shut_down(a_, EV_READ | EV_WRITE);
+  ASSERT_EQ(bevel_shutdown(b_.bev, EV_WRITE, nullptr, nullptr, nullptr), 0);
+  ASSERT_TRUE(run_until([&] { return outcome_.calls > 0; }));
+  EXPECT_EQ(outcome_.outcome, BEVEL_SHUTDOWN_CLEAN);
+}
+
+TEST_P(Shutdowns, GiveUpWhenTheTimeIsOver) {
+  block();
+  constexpr timeval time{0, 20'000};
+  shut_down(a_, EV_WRITE, &time);
+  ASSERT_TRUE(run_until([&] { return outcome_.calls > 0; }));
+  EXPECT_EQ(outcome_.outcome, BEVEL_SHUTDOWN_TIMEOUT);
+  EXPECT_EQ(b_.events, 0);
+  bufferevent_enable(b_.bev, EV_READ);
+  ASSERT_TRUE(run_until([&] { return b_.got.size() == 4U << 20; })) << "it works on";
+  EXPECT_EQ(outcome_.calls, 1);
+}
+
+TEST_P(Shutdowns, EndWithTheError) {
+  block();
+  shut_down(a_, EV_WRITE);
+  bufferevent_trigger_event(lowest(a_.bev), BEV_EVENT_ERROR | BEV_EVENT_WRITING, 0);
+  ASSERT_TRUE(run_until([&] { return outcome_.calls > 0; }));
+  EXPECT_EQ(outcome_.outcome, BEVEL_SHUTDOWN_ERROR);
+  EXPECT_EQ(a_.what, BEV_EVENT_ERROR | BEV_EVENT_WRITING);
+}
+
+TEST_P(Shutdowns, WaitForAPeerThatReadsLate) {
+  block();
+  shut_down(a_, EV_WRITE);
+  settle();
+  EXPECT_EQ(outcome_.calls, 0);
+  bufferevent_enable(b_.bev, EV_READ);
+  ASSERT_TRUE(run_until([&] { return b_.events > 0 && outcome_.calls > 0; }));
+  EXPECT_EQ(outcome_.outcome, BEVEL_SHUTDOWN_CLEAN);
+  EXPECT_TRUE(b_.got == pattern(4U << 20));
+}
+
+TEST_P(Shutdowns, AreRefusedWhileOneIsRunning) {
+  block();
+  shut_down(a_, EV_WRITE);
+  EXPECT_EQ(bevel_shutdown(a_.bev, EV_WRITE, nullptr, nullptr, nullptr), -1);
+  EXPECT_EQ(errno, EALREADY);
+  EXPECT_EQ(bevel_shutdown(b_.bev, EV_READ, nullptr, nullptr, nullptr), -1);
+  EXPECT_EQ(errno, EINVAL);
+}
+
+TEST_P(Shutdowns, EndSilentlyWhenTheStreamIsFreed) {
+  a_.write(pattern(much));
+  shut_down(a_, EV_READ | EV_WRITE);
+  turn();
+  a_.free();
+  settle();
+  EXPECT_EQ(outcome_.calls, 0);
+}
+
+TEST_P(Shutdowns, MayFreeTheStreamAtTheEnd) {
+  outcome_.then = [&] { a_.free(); };
+  a_.write(pattern(much));
+  shut_down(a_, EV_WRITE);
+  ASSERT_TRUE(run_until([&] { return a_.bev == nullptr; }));
+  ASSERT_TRUE(run_until([&] { return b_.got.size() == much; }));
+}
+
+TEST_P(Shutdowns, MayBeBegunInTheWriteCallback) {
+  bool begun = false;
+  a_.on_write = [&] {
+    if (!begun) shut_down(a_, EV_WRITE);
+    begun = true;
+  };
+  a_.write(pattern(much));
+  ASSERT_TRUE(run_until([&] { return b_.events > 0; }));
+  EXPECT_TRUE(b_.got == pattern(much));
+}
+
+TEST_P(Shutdowns, KeepWhatAMaximumHoldsBack) {
+  bufferevent_set_max_single_write(a_.bev, 1000);
+  a_.write(pattern(much));
+  shut_down(a_, EV_WRITE);
+  ASSERT_TRUE(run_until([&] { return b_.events > 0 && outcome_.calls > 0; }));
+  EXPECT_TRUE(b_.got == pattern(much));
+}
+
+// --- freeing when flushed ---
+
+TEST_P(Shutdowns, FreeingWhenFlushedLosesNothing) {
+  a_.write(pattern(much));
+  const auto told = a_.reads + a_.writes + a_.events;
+  bevel_free_when_flushed(a_.bev);
+  a_.bev = nullptr;
+  ASSERT_TRUE(run_until([&] { return b_.events > 0; }));
+  EXPECT_TRUE(b_.got == pattern(much));
+  ASSERT_EQ(bevel_shutdown(b_.bev, EV_WRITE, nullptr, nullptr, nullptr), 0);
+  settle();
+  if (GetParam().is_pair) {
+    EXPECT_EQ(bufferevent_pair_get_partner(lowest(b_.bev)), nullptr);
+  }
+  EXPECT_EQ(a_.reads + a_.writes + a_.events, told);
+}
+
+TEST_P(Shutdowns, MayTurnIntoFreeingWhenFlushed) {
+  block();
+  shut_down(a_, EV_WRITE);
+  turn();
+  bevel_free_when_flushed(a_.bev);
+  a_.bev = nullptr;
+  bufferevent_enable(b_.bev, EV_READ);
+  ASSERT_TRUE(run_until([&] { return b_.events > 0; }));
+  EXPECT_TRUE(b_.got == pattern(4U << 20));
+  EXPECT_EQ(outcome_.calls, 0);
+  b_.free();
+  settle();
+}
+
+// --- the drain callback ---
+
+class Drains : public Shutdowns {
+ protected:
+  static void note(bufferevent*, void* self) {
+    Drains& test = *static_cast<Drains*>(self);
+    test.calls_++;
+    if (test.then_) test.then_();
+  }
+  bool is_below_empty() const {
+    for (bufferevent* bev = a_.bev; bev != nullptr; bev = bufferevent_get_underlying(bev)) {
+      if (evbuffer_get_length(bufferevent_get_output(bev)) > 0) return false;
+    }
+    return true;
+  }
+
+  int calls_ = 0;
+  std::function<void()> then_;
+};
+
+INSTANTIATE_TEST_SUITE_P(All, Drains, testing::ValuesIn(all_stacks()), name_of);
+
+TEST_P(Drains, AreToldWhenTheLowestLayerIsEmpty) {
+  ASSERT_EQ(bevel_set_drain_cb(a_.bev, note, this), 0);
+  settle();
+  EXPECT_EQ(calls_, 0) << "nothing was written";
+  block();
+  EXPECT_EQ(calls_, 0);
+  bool was_empty = true;
+  then_ = [&] { was_empty = is_below_empty(); };
+  bufferevent_enable(b_.bev, EV_READ);
+  ASSERT_TRUE(run_until([&] { return b_.got.size() == 4U << 20; }));
+  settle();
+  EXPECT_EQ(calls_, 1);
+  EXPECT_TRUE(was_empty);
+  a_.write("more");
+  EXPECT_EQ(calls_, 1) << "from the loop only";
+  settle();
+  EXPECT_EQ(calls_, 2);
+}
+
+TEST_P(Drains, MayWriteMore) {
+  ASSERT_EQ(bevel_set_drain_cb(a_.bev, note, this), 0);
+  then_ = [&] {
+    if (calls_ < 100) a_.write("x");
+  };
+  a_.write("x");
+  ASSERT_TRUE(run_until([&] { return calls_ == 100; }));
+  ASSERT_TRUE(run_until([&] { return b_.got.size() == 100; }));
+}
+
+TEST_P(Drains, EndWithNull) {
+  ASSERT_EQ(bevel_set_drain_cb(a_.bev, note, this), 0);
+  then_ = [&] { EXPECT_EQ(bevel_set_drain_cb(a_.bev, nullptr, nullptr), 0); };
+  a_.write("x");
+  settle();
+  a_.write("x");
+  settle();
+  EXPECT_EQ(calls_, 1);
+  EXPECT_EQ(bevel_set_drain_cb(b_.bev, nullptr, nullptr), 0);
+}
+
+// --- the limit on what waits ---
+
+TEST_P(Shutdowns, OutputLimitRefusesWholeWrites) {
+  block();
+  const std::size_t waits = a_.output_size();
+  ASSERT_EQ(bevel_set_output_limit(a_.bev, waits + 10), 0);
+  EXPECT_EQ(bufferevent_write(a_.bev, "12345678901", 11), -1);
+  EXPECT_EQ(errno, ENOBUFS);
+  EXPECT_EQ(a_.output_size(), waits);
+  settle();
+  EXPECT_EQ(a_.events, 0);
+  a_.write("1234567890");
+  EXPECT_EQ(a_.events, 0) << "deferred";
+  settle();
+  EXPECT_EQ(a_.what, BEVEL_EVENT_OUTPUT_LIMIT);
+  EXPECT_EQ(bufferevent_write(a_.bev, "1", 1), -1);
+  settle();
+  EXPECT_EQ(a_.events, 1) << "once";
+  evbuffer* more = evbuffer_new();
+  evbuffer_add(more, "1", 1);
+  EXPECT_EQ(bufferevent_write_buffer(a_.bev, more), -1);
+  EXPECT_EQ(evbuffer_get_length(more), 1U);
+  ASSERT_EQ(bevel_set_output_limit(a_.bev, 0), 0);
+  EXPECT_EQ(bufferevent_write_buffer(a_.bev, more), 0);
+  evbuffer_free(more);
+}
+
+TEST_P(Shutdowns, OutputLimitTellsAgainAfterItWasBelow) {
+  ASSERT_EQ(bevel_set_output_limit(a_.bev, 1000), 0);
+  for (int i = 1; i <= 3; i++) {
+    bufferevent_disable(a_.bev, EV_WRITE);
+    a_.write(pattern(1000));
+    settle();
+    EXPECT_EQ(a_.events, i);
+    bufferevent_enable(a_.bev, EV_WRITE);
+    settle();
+    EXPECT_EQ(a_.output_size(), 0U);
+  }
+}
+
+}  // namespace
+}  // namespace test
