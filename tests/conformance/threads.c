@@ -520,9 +520,7 @@ const struct conf_case conf_cases[] = {
     CASE(own_lock_functions),
     CASE(nolock_base_takes_no_locks),
     CASE(lock_functions_cannot_be_replaced),
-    EXCEPTION(lock_functions_of_another_version, "better: stock does not look at the version",
-              "evthread_set_lock_callbacks(&other_version) = -1\n"
-              "evthread_set_lock_callbacks(&own_locks) = 0"),
+    CASE(lock_functions_of_another_version),
     CASE(lock_debugging_with_pthreads),
     CASE(lock_debugging_by_its_old_name),
     CASE(condition_functions_cannot_be_replaced),
