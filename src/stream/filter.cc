@@ -75,8 +75,8 @@ class FilterStream final : public TimerStream {
       pass_input(produced);
       if (is_freed()) return 1;
     }
-    if ((what & EV_WRITE) != 0 && filter_output(mode)) {
-      produced = true;
+    if ((what & EV_WRITE) != 0) {
+      if (filter_output(mode)) produced = true;
       if (is_freed()) return 1;
     }
     link_.lower().flush(what, mode);
