@@ -140,8 +140,10 @@ void event_base::finish_running() noexcept {
   callback_done_.broadcast();
 }
 
-// Writers that are listed meanwhile come behind the ones that are here now, and wait.
-void event_base::flush_writers() noexcept {
+// Writers that are listed meanwhile come behind the ones that are here now, and wait. True when
+// there were some.
+bool event_base::flush_writers() noexcept {
+  const bool had_some = writer_count_ > 0;
   for (int left = writer_count_; left > 0 && !writers_.empty(); left--) {
     event_callback& callback = *writers_.first();
     event& writer = ev::event_of(callback);
@@ -151,4 +153,5 @@ void event_base::flush_writers() noexcept {
     call(writer);
     finish_running();
   }
+  return had_some;
 }

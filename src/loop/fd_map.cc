@@ -11,7 +11,7 @@
 namespace ev {
 namespace {
 
-// How many fired events may wait for settle(); further ones are told to the kernel at once.
+// How many fired events the kernel may not know of yet; further ones are told at once.
 constexpr std::size_t most_unsettled = 512;
 
 bool change_or_warn(Backend& backend, int fd, Interest known, Interest wanted) noexcept {
@@ -26,7 +26,10 @@ bool change_or_warn(Backend& backend, int fd, Interest known, Interest wanted) n
 
 }  // namespace
 
-FdMap::FdMap() { unsettled_.reserve(most_unsettled); }
+FdMap::FdMap() {
+  unsettled_.reserve(most_unsettled);
+  trusted_.reserve(most_unsettled);
+}
 
 // False for a descriptor that does not exist: it must not make the map huge.
 bool FdMap::make_room(int fd) {
@@ -54,12 +57,13 @@ bool FdMap::add(event& ev, Backend& backend) {
     return false;
   }
   const Interest wanted = slot.wanted | interest_of(ev);
-  if (wanted != slot.known || slot.is_unsettled()) {
+  if (wanted != slot.known || (slot.is_unsettled() && !trust(ev, slot))) {
     if (!backend.change(ev.ev_fd, slot.known, wanted)) {
       log_errno(errno, "cannot watch descriptor %d", ev.ev_fd);
       return false;
     }
     slot.known = wanted;
+    slot.trusted &= ~slot.bit;
   }
   slot.wanted = wanted;
   auto& link = ev.ev_.ev_io.ev_io_next;
@@ -67,6 +71,16 @@ bool FdMap::add(event& ev, Backend& backend) {
   link.le_prev = &slot.first;
   if (slot.first != nullptr) slot.first->ev_.ev_io.ev_io_next.le_prev = &link.le_next;
   slot.first = &ev;
+  return true;
+}
+
+// Only for the very event that fired: another one, or one assigned anew, may mean another file.
+bool FdMap::trust(const event& ev, const Slot& slot) noexcept {
+  if (!has_flag(ev, fd_unsettled)) return false;
+  if (slot.is_trusted()) return true;
+  if (trusted_.size() == most_unsettled) return false;
+  trusted_.push_back(ev.ev_fd);
+  slot.trusted |= slot.bit;
   return true;
 }
 
@@ -109,10 +123,10 @@ void FdMap::settle(int fd, Backend& backend) noexcept {
   if (any(slot.wanted)) {
     change_or_warn(backend, fd, slot.known, slot.wanted);
   } else {
-    backend.change(fd, slot.known,
-                   Interest::none);  // refused if the descriptor is closed: gone as well
+    backend.change(fd, slot.known, Interest::none);  // refused if it is closed: gone as well
   }
   slot.known = slot.wanted;
+  slot.trusted &= ~slot.bit;
 }
 
 void FdMap::settle_all(Backend& backend) noexcept {
@@ -122,6 +136,18 @@ void FdMap::settle_all(Backend& backend) noexcept {
     slot.unsettled &= ~slot.bit;
   }
   unsettled_.clear();
+}
+
+void FdMap::verify(Backend& backend, ReadySink& sink) noexcept {
+  for (const int fd : trusted_) {
+    const Slot slot = slot_of(fd);
+    if (!slot.is_trusted()) continue;
+    slot.trusted &= ~slot.bit;
+    if (change_or_warn(backend, fd, slot.known, slot.known)) continue;
+    slot.known = Interest::none;
+    sink.ready(fd, slot.wanted);
+  }
+  trusted_.clear();
 }
 
 bool FdMap::register_all(Backend& backend) noexcept {
@@ -140,8 +166,10 @@ bool FdMap::register_all(Backend& backend) noexcept {
       }
     }
     pages_[i]->unsettled = 0;
+    pages_[i]->trusted = 0;
   }
   unsettled_.clear();
+  trusted_.clear();
   return complete;
 }
 

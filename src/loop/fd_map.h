@@ -5,14 +5,15 @@
 //   pages_[fd / 64]   first    [64]   event -> next -> ...
 //                     known    [64]   what the kernel watches
 //                     wanted   [64]   what the events want
-//                     unsettled       one bit each: the two may differ, and the descriptor is
-//                     listed
+//                     unsettled       one bit each: the two may differ (listed)
+//                     trusted         one bit each: the kernel may know another file (listed)
 //
 // Changes reach the kernel at once, because a program may close or hand on the descriptor right
-// after event_del(). The one exception: an event that fired and goes with that. It will often be
-// added again by its callback, so the kernel keeps watching until settle(), which comes before the
-// loop waits again; adding asks the kernel in any case, since the descriptor may be another file by
-// then. Protected by the loop's lock.
+// after event_del(). The one exception: an event that fired and goes with that. The kernel keeps
+// watching for it until settle_all(), which comes before the loop waits. If its callback adds it
+// again, unchanged, the kernel is trusted to watch the right file still; verify() makes sure of
+// that, before the loop sleeps or some turns later, since the program may have put another file in
+// its place. Protected by the loop's lock.
 #pragma once
 
 #include <event2/event_struct.h>
@@ -38,6 +39,11 @@ class FdMap {
   void remove_fired(event& ev, Backend& backend) noexcept;
   void settle(int fd, Backend& backend) noexcept;
   void settle_all(Backend& backend) noexcept;
+  // Is there an interest that only the past vouches for?
+  bool has_trusted() const noexcept { return !trusted_.empty(); }
+  // Makes sure of those. A descriptor that is gone is reported as ready: its events' next system
+  // call will tell.
+  void verify(Backend& backend, ReadySink& sink) noexcept;
   // Tells a new backend everything. False if it refused something.
   bool register_all(Backend& backend) noexcept;
 
@@ -61,6 +67,7 @@ class FdMap {
     std::array<Interest, page_size> known{};
     std::array<Interest, page_size> wanted{};
     std::uint64_t unsettled = 0;
+    std::uint64_t trusted = 0;
   };
 
   // One descriptor's place in its page.
@@ -69,9 +76,11 @@ class FdMap {
     Interest& known;
     Interest& wanted;
     std::uint64_t& unsettled;
+    std::uint64_t& trusted;
     std::uint64_t bit;
 
     bool is_unsettled() const noexcept { return (unsettled & bit) != 0; }
+    bool is_trusted() const noexcept { return (trusted & bit) != 0; }
   };
 
   static std::size_t place_in_page(int fd) noexcept {
@@ -85,14 +94,17 @@ class FdMap {
   Slot slot_of(int fd) noexcept {
     Page& page = *page_of(fd);
     const std::size_t place = place_in_page(fd);
-    return {page.first[place], page.known[place], page.wanted[place], page.unsettled,
-            std::uint64_t{1} << place};
+    return {page.first[place], page.known[place], page.wanted[place],
+            page.unsettled,    page.trusted,      std::uint64_t{1} << place};
   }
   bool make_room(int fd);
   void unlink(event& ev) noexcept;
+  bool trust(const event& ev, const Slot& slot) noexcept;
 
   std::vector<std::unique_ptr<Page>, Allocator<std::unique_ptr<Page>>> pages_;
-  std::vector<int, Allocator<int>> unsettled_;  // never grows, so that removing cannot fail
+  // These never grow, so that nothing can fail.
+  std::vector<int, Allocator<int>> unsettled_;
+  std::vector<int, Allocator<int>> trusted_;
 };
 
 template <class Visit>

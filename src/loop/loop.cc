@@ -114,14 +114,16 @@ int event_base::turns(int flags) noexcept {
     continue_ = false;
     deferred_this_turn_ = 0;
     if (exit_ || break_) return 0;
-    flush_writers();
+    // Who asked for one turn does not wait for more than the output that has just left.
+    const bool flushed = flush_writers();
     if (!has_work() && (flags & EVLOOP_NO_EXIT_ON_EMPTY) == 0) return 1;
     active_.start_turn();
-    if (!wait(flags)) return -1;
+    const bool waits = (flags & EVLOOP_NONBLOCK) == 0 && !(flushed && (flags & EVLOOP_ONCE) != 0);
+    if (!wait(waits ? flags : flags | EVLOOP_NONBLOCK)) return -1;
     if (!active_.empty()) {
       const int count = run_active();
-      if ((flags & EVLOOP_ONCE) != 0 && active_.empty() && count != 0) return 0;
-    } else if ((flags & EVLOOP_NONBLOCK) != 0) {
+      if ((flags & EVLOOP_ONCE) != 0 && active_.empty() && (flushed || count != 0)) return 0;
+    } else if (!waits) {
       return 0;
     }
   }
@@ -141,8 +143,7 @@ bool event_base::wait(int flags) noexcept {
   const bool waited = ev::value_or(false, [&] {
     if (rebuild_due_) rebuild();
     fds_.settle_all(*backend_);
-    is_waiting_ = true;
-    return backend_->wait(wait_time(flags), lock_, *this);
+    return wait_in_backend(flags);
   });
   is_waiting_ = false;
   if (!waited) {
@@ -156,6 +157,22 @@ bool event_base::wait(int flags) noexcept {
   });
   expire_timers();
   return true;
+}
+
+// Trusting the kernel's memory of descriptors is for busy loops: one that has nothing to do makes
+// sure before it sleeps.
+bool event_base::wait_in_backend(int flags) {
+  constexpr int most_turns_on_trust = 16;
+  is_waiting_ = true;
+  if (fds_.has_trusted()) {
+    if (turns_on_trust_++ < most_turns_on_trust) {
+      if (!backend_->wait(ev::Duration::zero(), lock_, *this)) return false;
+      if (wait_time(flags) == ev::Duration::zero()) return true;
+    }
+    turns_on_trust_ = 0;
+    fds_.verify(*backend_, *this);
+  }
+  return backend_->wait(wait_time(flags), lock_, *this);
 }
 
 // Empty: until something happens.

@@ -172,6 +172,7 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
   // loop.cc; the lock is held
   int turns(int flags) noexcept;
   bool wait(int flags) noexcept;
+  bool wait_in_backend(int flags);
   std::optional<ev::Duration> wait_time(int flags) noexcept;
   void expire_timers() noexcept;
   bool has_work() const noexcept;
@@ -189,7 +190,7 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
   void run_finalizer(event& ev, bool free_after) noexcept;
   void set_running(event* ev) noexcept { running_.store(ev, std::memory_order_relaxed); }
   void finish_running() noexcept;
-  void flush_writers() noexcept;
+  bool flush_writers() noexcept;
 
   // close.cc
   void enter_alive() noexcept;
@@ -235,6 +236,7 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
   bool continue_ = false;
   bool rebuild_due_ = false;  // the backend holds what it cannot forget
   int deferred_this_turn_ = 0;
+  int turns_on_trust_ = 0;   // since FdMap::verify()
   short signal_calls_ = 0;   // how often the running signal event is still to be called
   int threads_waiting_ = 0;  // for the running callback
   unsigned callbacks_waited_for_ = 0;

@@ -92,14 +92,78 @@ TEST(Loop, TellsTheKernelBeforeTheWaitThatAnEventFired) {
   EXPECT_EQ(loop.backend->known.count(0), 0u);
 }
 
-TEST(Loop, AsksTheKernelWhenAnEventThatFiredIsAddedAgain) {
+TEST(Loop, TrustsTheKernelWhenAnEventThatFiredIsAddedAgain) {
   FakeLoop loop;
   TestEvent reader(*loop, 0, EV_READ, [&](short) { ASSERT_TRUE(reader.add()); });
+  ASSERT_TRUE(reader.add());
+  for (int i = 0; i < 10; i++) {
+    loop.backend->next_ready = {{0, Interest::read}};
+    loop->run(once);
+  }
+  EXPECT_EQ(reader.runs, 10);
+  EXPECT_EQ(loop.backend->calls, 1);
+}
+
+TEST(Loop, MakesSureBeforeItSleeps) {
+  FakeLoop loop;
+  TestEvent reader(*loop, 0, EV_READ, [&](short) { ASSERT_TRUE(reader.add()); });
+  TestEvent timer(*loop, -1, 0);
+  ASSERT_TRUE(reader.add());
+  loop.backend->next_ready = {{0, Interest::read}};
+  loop->run(once);
+  timer.add(milliseconds(1));
+  loop.backend->timeouts.clear();
+  loop->run(once);
+  EXPECT_EQ(loop.backend->calls, 2);
+  EXPECT_EQ(loop.backend->timeouts,
+            (std::vector<std::optional<Duration>>{Duration::zero(), milliseconds(1)}));
+}
+
+TEST(Loop, MakesSureAfterSomeTurns) {
+  FakeLoop loop;
+  TestEvent reader(*loop, 0, EV_READ, [&](short) { ASSERT_TRUE(reader.add()); });
+  TestEvent busy(*loop, 1, EV_READ | EV_PERSIST);
+  ASSERT_TRUE(reader.add());
+  ASSERT_TRUE(busy.add());
+  loop.backend->next_ready = {{0, Interest::read}};
+  loop->run(once);
+  const int before = loop.backend->calls;
+  for (int i = 0; i < 20; i++) {
+    loop.backend->next_ready = {{1, Interest::read}};
+    loop->run(once);
+  }
+  EXPECT_EQ(busy.runs, 20);
+  EXPECT_EQ(loop.backend->calls, before + 1);
+}
+
+TEST(Loop, DoesNotTrustAnotherEvent) {
+  FakeLoop loop;
+  event fresh{};
+  TestEvent reader(*loop, 0, EV_READ, [&](short) {
+    assign(
+        fresh, &*loop, 0, EV_READ, [](int, short, void*) {}, nullptr);
+    ASSERT_TRUE(loop->add(fresh, nullptr));
+  });
   ASSERT_TRUE(reader.add());
   loop.backend->next_ready = {{0, Interest::read}};
   loop->run(once);
   EXPECT_EQ(loop.backend->calls, 2);
-  EXPECT_EQ(loop.backend->known[0], Interest::read);
+}
+
+TEST(Loop, ReportsATrustedDescriptorThatIsGone) {
+  FakeLoop loop;
+  TestEvent reader(*loop, 0, EV_READ, [&](short) {
+    if (reader.runs > 1) return;
+    ASSERT_TRUE(reader.add());
+    loop.backend->refused = {0};
+  });
+  ASSERT_TRUE(reader.add());
+  loop.backend->next_ready = {{0, Interest::read}};
+  loop->run(once);
+  loop.backend->known.clear();
+  loop->run(nonblock);
+  loop->run(once);
+  EXPECT_EQ(reader.runs, 2);
 }
 
 TEST(Loop, RemovesAFiredEventAtOnceWhenItIsDeleted) {

@@ -100,31 +100,5 @@ TEST_P(ReinitTest, TellsOfADescriptorThatItCannotWatchAgain) {
 INSTANTIATE_TEST_SUITE_P(All, ReinitTest, testing::ValuesIn(backends.begin(), backends.end()),
                          [](const auto& row) { return std::string(row.param.name); });
 
-// A one-shot event whose callback forks and closes: the registration lives on in the child.
-TEST(Reinit, GetsRidOfARegistrationThatAnotherProcessKeepsAlive) {
-  const RealLoop loop = make_loop();
-  SocketPair pair, other;
-  int duplicate = -1;
-  TestEvent once(*loop, pair.fds[0], EV_READ, [&](short) {
-    duplicate = dup(pair.fds[0]);
-    pair.close(0);
-  });
-  TestEvent kept(*loop, other.fds[0], EV_READ | EV_PERSIST, [&](short) { other.take(0); });
-  ASSERT_TRUE(once.add());
-  ASSERT_TRUE(kept.add());
-  pair.put(1);
-  for (int i = 0; i < 3; i++) loop->run(EVLOOP_NONBLOCK);
-  EXPECT_EQ(once.runs, 1);
-  // No longer reported: the loop sleeps until the timer.
-  TestEvent timer(*loop, -1, 0);
-  timer.add(milliseconds(5));
-  loop->run(EVLOOP_ONCE);
-  EXPECT_EQ(timer.runs, 1);
-  other.put(1);
-  loop->run(EVLOOP_NONBLOCK);
-  EXPECT_EQ(kept.runs, 1);
-  close(duplicate);
-}
-
 }  // namespace
 }  // namespace ev

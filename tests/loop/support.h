@@ -30,11 +30,11 @@ class FakeBackend final : public Backend {
  public:
   bool change(int fd, Interest before, Interest now) override {
     calls++;
-    EXPECT_EQ(before, known.count(fd) != 0 ? known[fd] : Interest::none);
     if (refused.count(fd) != 0 && any(now)) {
       errno = EPERM;
       return false;
     }
+    EXPECT_EQ(before, known.count(fd) != 0 ? known[fd] : Interest::none);
     if (any(now)) {
       known[fd] = now;
     } else {
