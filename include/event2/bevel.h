@@ -132,6 +132,124 @@ EVENT2_EXPORT_SYMBOL
 int bevel_pair_new(struct event_base* first, struct event_base* second, int options, int flags,
                    struct bufferevent* pair[2]);
 
+/* --- Rate limits ---
+
+  Additions to the limits of event2/bufferevent.h; docs/rate_limits.md explains the model. Functions
+  on groups may be called from every thread once threads are enabled, except while the group is made
+  or freed. */
+
+/** How tokens come back between the ticks. */
+enum bevel_refill {
+  /** Continuously; what a late turn of the loop missed while somebody waited is made up for. What
+     ev_token_bucket_cfg_new() makes. */
+  BEVEL_REFILL_SMOOTH = 0,
+  /** A whole tick's worth at each tick, nothing in between. */
+  BEVEL_REFILL_TICKS = 1,
+  /** Continuously, and in any interval t no more moves than burst + rate * t, to the byte. */
+  BEVEL_REFILL_EXACT = 2
+};
+
+/**
+  ev_token_bucket_cfg_new() with ticks of any length.
+
+  @param read_rate, write_rate    bytes per tick, 1 to EV_RATE_LIMIT_MAX; a direction that shall not
+  be limited gets EV_RATE_LIMIT_MAX twice
+  @param read_burst, write_burst  the most that is saved up, at least the rate
+  @param tick_nanoseconds  1 to 2^63-1. Fractions of a byte are never lost: 3 bytes in 7 ns are just
+  that
+  @return the configuration, to be freed with ev_token_bucket_cfg_free(); NULL with EINVAL or ENOMEM
+ */
+EVENT2_EXPORT_SYMBOL
+struct ev_token_bucket_cfg* bevel_token_bucket_cfg_new(size_t read_rate, size_t read_burst,
+                                                       size_t write_rate, size_t write_burst,
+                                                       ev_uint64_t tick_nanoseconds,
+                                                       enum bevel_refill mode);
+
+/**
+  Puts a group below another: what its members move is taken from it and from all groups above it.
+  Trees are up to 32 levels deep. The groups may have different event_bases; the timer of the
+  topmost one serves all. Members that wait ask again at the new place.
+
+  A group that is freed leaves the tree; the groups below it are on their own then.
+
+  @param parent  NULL: none any more
+  @return -1 with EINVAL, and nothing changed, if `parent` is the group or below it, or the tree
+  became too deep
+ */
+EVENT2_EXPORT_SYMBOL
+int bevel_rate_limit_group_set_parent(struct bufferevent_rate_limit_group* group,
+                                      struct bufferevent_rate_limit_group* parent);
+
+/** Of what its parent has, a group gets a part in proportion to its weight among the siblings (and
+   streams) that want some. At least 1, the default. */
+EVENT2_EXPORT_SYMBOL
+int bevel_rate_limit_group_set_weight(struct bufferevent_rate_limit_group* group, unsigned weight);
+
+/**
+  Assures a group of a part of what its parent has. Below these rates it goes before its siblings;
+  what it wants above them, up to its own limit, it borrows from what they leave. The assured rates
+  of the children should not add up to more than the parent has.
+
+  @param read_rate, write_rate  bytes per tick; 0: everything is borrowed, the default
+  @param tick_nanoseconds       at least 1
+ */
+EVENT2_EXPORT_SYMBOL
+int bevel_rate_limit_group_set_assured(struct bufferevent_rate_limit_group* group, size_t read_rate,
+                                       size_t write_rate, ev_uint64_t tick_nanoseconds);
+
+/** The weight of a bufferevent among the members of its group, and of groups that it joins later.
+   At least 1, the default. */
+EVENT2_EXPORT_SYMBOL
+int bevel_set_rate_limit_weight(struct bufferevent* bev, unsigned weight);
+
+/**
+  Counts packets, not only payload: each transfer costs `overhead` bytes for every begun segment, so
+  that a limit of 1 MB/s is 1 MB/s on the wire. Getters of limits go on counting what is taken from
+  the bucket, totals and statistics payload.
+
+  @param overhead      bytes of headers per packet: 40 for TCP over IPv4, 78 with Ethernet's frame;
+  0: none, the default
+  @param segment_size  payload of a full packet; 0: what the kernel says of the connection now, so
+  call this when it is connected
+  @return -1 with EINVAL above 65535, and with the kernel's error if the segment size is asked for
+  and there is no TCP connection below
+ */
+EVENT2_EXPORT_SYMBOL
+int bevel_set_segment_overhead(struct bufferevent* bev, size_t overhead, size_t segment_size);
+
+/**
+  A limit on reading slows the peer down only when the kernel's receive buffer is full, and that may
+  hold megabytes. This makes the buffer, and with TCP the window, as small as the limit needs it.
+  It stays so when the limit is removed.
+
+  @param bytes  0: the read burst of the bufferevent's limits (its own and its group's, the smaller
+  one). The kernel has a minimum of some KiB
+  @return -1 with EINVAL if it has no limit to take `bytes` from, or with the kernel's error
+ */
+EVENT2_EXPORT_SYMBOL
+int bevel_clamp_receive_window(struct bufferevent* bev, size_t bytes);
+
+/** What limits have done to a bufferevent or a group. */
+struct bevel_rate_limit_stats {
+  size_t size; /**< set it to sizeof(struct bevel_rate_limit_stats): later versions have more */
+  ev_uint64_t bytes_read;         /**< payload; of a group, of all below it as well */
+  ev_uint64_t bytes_written;      /**< the same */
+  ev_uint64_t read_waits;         /**< how often somebody had to wait for tokens */
+  ev_uint64_t write_waits;        /**< the same */
+  ev_uint64_t read_throttled_ns;  /**< for how long; of a group: how long it was out of tokens while
+                                     somebody waited */
+  ev_uint64_t write_throttled_ns; /**< the same */
+};
+
+/** Fills `stats`, for the time since the first limit or group was set (all 0 without any). */
+EVENT2_EXPORT_SYMBOL
+int bevel_get_rate_limit_stats(struct bufferevent* bev, struct bevel_rate_limit_stats* stats);
+
+/** The same of a group, since it was made. */
+EVENT2_EXPORT_SYMBOL
+int bevel_rate_limit_group_get_stats(struct bufferevent_rate_limit_group* group,
+                                     struct bevel_rate_limit_stats* stats);
+
 /* ---- TLS, with every library -------------------------------------------------------------------- */
 
 /**

@@ -188,28 +188,27 @@ std::uint64_t Lane::portion(Turn& turn, TimePoint now) {
   const std::uint64_t most = std::max(bucket_.portion(), min_share_);
   if (turn.kind_ == Kind::seat) return most;
   auto& child = static_cast<Lane&>(turn);
-  std::uint64_t due = quantum(turn);
-  if (child.assured_now(now)) {
-    const std::int64_t credit = std::max<std::int64_t>(child.credit_, 0);
-    due = std::max(due, static_cast<std::uint64_t>(child.assured_->level.tokens() + credit));
-  }
-  return std::min(most, due);
+  if (!child.assured_turn_.queued()) return std::min(most, quantum(turn));
+  child.assured_now(now);  // brings the level up to date
+  const std::int64_t due =
+      child.assured_->level.tokens() + std::max<std::int64_t>(child.advance_, 0);
+  return std::min(most, static_cast<std::uint64_t>(std::max<std::int64_t>(due, 1)));
 }
 
+// Some of the assured rate is there, and enough of it to go before others with.
 bool Lane::assured_now(TimePoint now) {
-  if (!assured_) return false;
   assured_->level.flow(assured_->rate, assured_->capacity, now);
-  return assured_->level.tokens() > 0;
+  return assured_->level.tokens() >= static_cast<std::int64_t>(assured_->some);
 }
 
 void Lane::insert(Turn& turn, TimePoint now) {
   const bool gone_long = turn.left_at_ == TimePoint::min() || now - turn.left_at_ > credit_life;
   if (gone_long) {
     turn.credit_ = 0;
-    if (turn.kind_ == Kind::lane) static_cast<Lane&>(turn).shared_seen_ = shared_;
+    if (turn.kind_ == Kind::lane) static_cast<Lane&>(turn).forget_advance(shared_);
   }
   waiting_weight_ += turn.weight_;
-  if (turn.credit_ > 0) {
+  if (turn.in_turn_ && turn.credit_ > 0) {
     turns_.push_front(turn);
   } else {
     turns_.push_back(turn);
@@ -234,8 +233,8 @@ void Lane::remove(Turn& turn, TimePoint now) {
 void Lane::enter_assured(Lane& child, TimePoint now) {
   if (!child.assured_) return;
   if (child.assured_now(now)) return assured_turns_.push_back(child.assured_turn_);
-  const std::uint64_t some = std::max<std::uint64_t>(child.assured_->capacity / 16, 1);
-  const TimePoint due = child.assured_->level.when_flowing(some, child.assured_->rate);
+  const TimePoint due =
+      child.assured_->level.when_flowing(child.assured_->some, child.assured_->rate);
   root().promotions_.add(child.promotion_hook_, due);
 }
 
@@ -252,7 +251,6 @@ Turn& Lane::head() {
   if (turn.credit_ <= 0) {
     turn.credit_ += static_cast<std::int64_t>(quantum(turn));
     turn.credit_ = std::max<std::int64_t>(turn.credit_, 1);
-    if (turn.kind_ == Kind::lane) static_cast<Lane&>(turn).shared_seen_ = shared_;
   }
   return turn;
 }
@@ -348,6 +346,7 @@ void Lane::charge(Seat& seat, std::uint64_t tokens, TimePoint now) {
   seat.held_ = tokens;
   seat.granted_at_ = now;
   seat.credit_ -= static_cast<std::int64_t>(tokens);
+  seat.in_turn_ = seat.credit_ > 0;
   for (Lane* lane = seat.lane_; lane != nullptr; lane = lane->lane_) {
     lane->bucket_.reserve(tokens, now);
     if (lane->lane_ != nullptr) lane->lane_->charge_turn(*lane, tokens, now);
@@ -356,29 +355,39 @@ void Lane::charge(Seat& seat, std::uint64_t tokens, TimePoint now) {
   seat.lane_->remove(seat, now);
 }
 
-// What a child gets of its assured rate does not count against its part of the rest. As being
-// served costs it its place in the ring, it is credited with that part instead of having to wait
-// for its turn, and takes it in the same grant.
+// What a child gets of its assured rate does not count against its part of the rest. But being
+// served costs it its place in the ring, so it may miss its turns there. What it missed by that it
+// takes together with what is assured.
 void Lane::charge_turn(Lane& child, std::uint64_t tokens, TimePoint now) {
-  if (!child.assured_turn_.queued()) {
-    shared_ += tokens;
+  const bool goes_first = child.assured_turn_.queued();
+  std::uint64_t assured = 0;
+  if (goes_first) {
+    assured = std::min(tokens, static_cast<std::uint64_t>(child.assured_->level.tokens()));
+    child.assured_->level.add(-static_cast<std::int64_t>(assured));
+  } else {
     child.credit_ -= static_cast<std::int64_t>(tokens);
-    if (child.credit_ <= 0) turns_.rotate();
+    child.in_turn_ = child.credit_ > 0;
+  }
+  shared_ += tokens - assured;
+  if (child.assured_) advance(child, static_cast<std::int64_t>(tokens - assured));
+  if (!goes_first) {
+    if (!child.in_turn_) turns_.rotate();
     return;
   }
-  const std::uint64_t competing = contenders_.weight(all_weight_, waiting_weight_);
-  const Wide part = Wide{shared_ - child.shared_seen_} * child.weight_ / competing;
-  const auto most = static_cast<std::int64_t>(quantum(child));
-  child.credit_ += static_cast<std::int64_t>(std::min(part, Wide{max_tokens / 2}));
-  child.shared_seen_ = shared_;
-  const auto assured = std::min(static_cast<std::int64_t>(tokens), child.assured_->level.tokens());
-  child.credit_ = std::min(child.credit_, most) - (static_cast<std::int64_t>(tokens) - assured);
-
-  child.assured_->level.add(-assured);
   assured_turns_.rotate();
-  if (child.assured_->level.tokens() > 0) return;
+  if (child.assured_now(now)) return;
   leave_assured(child);
   enter_assured(child, now);
+}
+
+// Adds its part of what was shared out since it was looked at last, and takes off what it had.
+void Lane::advance(Lane& child, std::int64_t had) {
+  const auto most = static_cast<std::int64_t>(quantum(child));
+  const std::uint64_t competing = contenders_.weight(all_weight_, waiting_weight_);
+  const Wide part = Wide{shared_ - child.shared_seen_} * child.weight_ / competing;
+  child.shared_seen_ = shared_;
+  child.advance_ += static_cast<std::int64_t>(std::min(part, Wide{max_tokens / 2})) - had;
+  child.advance_ = std::clamp(child.advance_, -most, most);
 }
 
 std::optional<TimePoint> Lane::next_service() const {
@@ -415,7 +424,8 @@ void Lane::set_assured(const std::optional<Rate>& rate, TimePoint now) {
   assured_.reset();
   if (rate) {
     const std::uint64_t capacity = std::max<std::uint64_t>(rate->over(credit_life), 1);
-    assured_.emplace(Assured{*rate, capacity, TokenLevel(capacity, now)});
+    const std::uint64_t some = std::max<std::uint64_t>(capacity / 16, 1);
+    assured_.emplace(Assured{*rate, capacity, some, TokenLevel(capacity, now)});
   }
   if (was_queued) activate(now);
 }

@@ -69,6 +69,7 @@ class Lane final : public Turn {
   struct Assured {
     Rate rate;
     std::uint64_t capacity;
+    std::uint64_t some;  // less of it is not worth going first for
     TokenLevel level;
   };
   // A lane's place in the assured ring above, besides the one it has by itself.
@@ -104,6 +105,11 @@ class Lane final : public Turn {
   void grant_next(TimePoint now);
   void charge(Seat& seat, std::uint64_t tokens, TimePoint now);
   void charge_turn(Lane& child, std::uint64_t tokens, TimePoint now);
+  void advance(Lane& child, std::int64_t had);
+  void forget_advance(std::uint64_t shared) {
+    shared_seen_ = shared;
+    advance_ = 0;
+  }
   void enter_assured(Lane& child, TimePoint now);
   void leave_assured(Lane& child);
 
@@ -116,9 +122,9 @@ class Lane final : public Turn {
   Ring turns_;
   Ring assured_turns_;
   AssuredTurn assured_turn_{*this};
-  std::uint64_t shared_ = 0;  // tokens handed out in turns, those of assured rates not counted
-  std::uint64_t shared_seen_ =
-      0;  // of the lane above: up to where our part of them has been credited
+  std::uint64_t shared_ = 0;       // tokens handed out in turns, those of assured rates not counted
+  std::uint64_t shared_seen_ = 0;  // of the lane above: up to where our part has been counted
+  std::int64_t advance_ = 0;       // that part, less what we had of it
   std::uint64_t all_weight_ = 0;
   std::uint64_t waiting_weight_ = 0;
   Contenders contenders_;

@@ -258,4 +258,15 @@ LimitStats Throttle::stats(Direction direction, TimePoint now) const {
   return result;
 }
 
+std::optional<std::uint64_t> Throttle::burst(Direction direction) const {
+  std::optional<std::uint64_t> least;
+  if (cfg_) least = cfg_->limit(direction).burst;
+  if (this->group() == nullptr) return least;
+  TreeGuard guard(key_);
+  RateGroup* group = group_;
+  if (group == nullptr) return least;
+  const std::uint64_t shared = group->cfg_->limit(direction).burst;
+  return std::min(least.value_or(shared), shared);
+}
+
 }  // namespace ev

@@ -76,6 +76,8 @@ class Throttle final : public Allocated {
   // Adds when negative. False without an own limit.
   bool decrement(Direction direction, std::int64_t bytes, TimePoint now);
   LimitStats stats(Direction direction, TimePoint now) const;
+  // The smaller one of its own and its group's; empty: no limit.
+  std::optional<std::uint64_t> burst(Direction direction) const;
 
  private:
   friend class RateGroup;

@@ -1,7 +1,7 @@
 // A place in a round of turns: what a lane gives its tokens to, one after the other. A turn belongs
 // to one stream (Seat) or to the streams of a child group (Lane). In a round each turn may move its
-// quantum, weight times the lane's unit; what it has left of it is its credit. Whoever leaves with
-// credit and comes back at once goes on where it stopped.
+// quantum, weight times the lane's unit; what it has left of it is its credit. Whoever leaves in
+// its turn and comes back at once goes on where it stopped.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +37,7 @@ class Turn {
 
   const Kind kind_;
   std::uint32_t seen_in_epoch_ = 0;
+  bool in_turn_ = false;                  // has had some of its turn, and not all
   std::int64_t credit_ = 0;               // below zero: took more than its turn, next time less
   TimePoint left_at_ = TimePoint::min();  // when it last left a ring
   Ring* ring_ = nullptr;

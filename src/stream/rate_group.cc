@@ -10,8 +10,10 @@ bufferevent_rate_limit_group::bufferevent_rate_limit_group(event_base& loop,
 }
 
 bufferevent_rate_limit_group::~bufferevent_rate_limit_group() {
-  close(loop_.now());
-  loop_.remove(timer_);
+  const bool alive =
+      event_base::is_alive(&loop_);  // programs free a loop and its groups in any order
+  close(alive ? loop_.now() : ev::TimePoint{});
+  if (alive) loop_.remove(timer_);
 }
 
 void bufferevent_rate_limit_group::arm(std::optional<ev::TimePoint> when) {

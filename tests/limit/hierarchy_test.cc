@@ -130,6 +130,21 @@ TEST_F(Hierarchy, AssuredRatesGoFirst) {
   EXPECT_FALSE(assured.set_assured(write, Rate{0, 1s}, simulation.now));
 }
 
+TEST_F(Hierarchy, WhatIsLeftByAssuredRatesGoesByWeight) {
+  SimGroup link(simulation, per_second(200'000));
+  SimGroup heavy(simulation, per_second(200'000'000));
+  SimGroup light(simulation, per_second(200'000'000));
+  ASSERT_TRUE(heavy.set_parent(&link, simulation.now));
+  ASSERT_TRUE(light.set_parent(&link, simulation.now));
+  ASSERT_TRUE(heavy.set_weight(3));
+  member(heavy);
+  member(light);
+  simulation.run_for(1s);
+  ASSERT_TRUE(light.set_assured(write, Rate{150'000, 1s}, simulation.now));
+  simulation.run_for(1s);
+  EXPECT_NEAR(rate_of(heavy, 20s), 37'500, 2'000);
+}
+
 TEST_F(Hierarchy, UnusedAssuredRateIsLentToOthers) {
   SimGroup link(simulation, per_second(1'000'000));
   SimGroup assured(simulation, per_second(1'000'000));
