@@ -27,31 +27,36 @@ void Shutdown::run_step(event_callback*, void* self) {
   from_loop(shutdown.stream_, [&] { shutdown.step(); });
 }
 
-// May end this object.
+// May end this object, and so may what the stream does in it: a filter function that frees the
+// stream on top, for which this one is shut down.
 void Shutdown::step() {
-  if (stream_.is_freed()) return;
+  Stream& stream = stream_;
+  if (stream.is_freed()) return;
   if (stage_ == Stage::over) return finish(outcome_);
   if (stage_ == Stage::draining) {
-    if (!stream_.is_ready_to_end()) return;
+    if (!stream.is_ready_to_end()) return;
     stage_ = Stage::ending;
   }
   if (stage_ == Stage::ending) {
-    const EndOutput ended = stream_.end_output();
-    if (stream_.is_freed()) return;
+    const EndOutput ended = stream.end_output();
+    if (!stream.is_shut_down_by(*this)) return;
     if (ended == EndOutput::in_progress) return;
     if (ended == EndOutput::failed) return finish(BEVEL_SHUTDOWN_ERROR);
     if (!wait_for_peer_) return finish(BEVEL_SHUTDOWN_CLEAN);
     begin_waiting();
+    if (!stream.is_shut_down_by(*this)) return;
   }
-  if (stage_ == Stage::waiting && stream_.has_ended()) finish(BEVEL_SHUTDOWN_CLEAN);
+  if (stage_ == Stage::waiting && stream.has_ended()) finish(BEVEL_SHUTDOWN_CLEAN);
 }
 
+// The same.
 void Shutdown::begin_waiting() {
+  Stream& stream = stream_;
   stage_ = Stage::waiting;
-  if (stream_.has_ended()) return;
+  if (stream.has_ended()) return;
   // The peer's end comes behind its last bytes, so they have to be read.
-  if (stream_.readcb == nullptr) stream_.input->take_front(stream_.input->size());
-  stream_.enable(EV_READ);
+  if (stream.readcb == nullptr) stream.input->take_front(stream.input->size());
+  stream.enable(EV_READ);
 }
 
 void Shutdown::on_event(short what) {

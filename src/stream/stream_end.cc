@@ -24,6 +24,10 @@ void Stream::end_shutdown() noexcept {
   if (rare() != nullptr) rare()->shutdown.reset();
 }
 
+bool Stream::is_shut_down_by(const Shutdown& shutdown) const noexcept {
+  return !is_freed() && rare() != nullptr && rare()->shutdown.get() == &shutdown;
+}
+
 void Stream::end_shutdown_of(const void* arg) noexcept {
   if (rare() != nullptr && rare()->shutdown != nullptr && rare()->shutdown->arg() == arg) {
     end_shutdown();
