@@ -113,6 +113,11 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   }
   Throttle& make_throttle();
   Limiter* limiter() const noexcept { return rare() != nullptr ? rare()->limiter.get() : nullptr; }
+  // This direction is suspended for want of tokens.
+  bool awaits_tokens(Direction direction) const noexcept {
+    const unsigned suspended = direction == Direction::read ? read_suspended_ : write_suspended_;
+    return (suspended & static_cast<unsigned>(Suspend::bandwidth)) != 0;
+  }
   // Tokens came for a direction that waited for some.
   void go_on(Direction direction);
   // A new turn of the loop lets a direction move bytes again.

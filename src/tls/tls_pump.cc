@@ -230,7 +230,7 @@ bool TlsStream::send_ciphertext() {
   if (link_) return true;
   while (!outbound_.empty() && !write_ended_) {
     std::size_t room = outbound_.size();
-    if (throttle() != nullptr && throttle()->waiting(Direction::write)) return true;
+    if (awaits_tokens(Direction::write)) return true;
     if (wants_write() && !shaking_hands_) room = allowance(Direction::write, room);
     if (room == 0) return true;
     const IoResult sent = outbound_.write_to(FdStream::fd(), room);

@@ -162,21 +162,33 @@ IoResult TlsStream::send(const void* from, std::size_t size) noexcept {
 
 // --- events ---
 
+// A limited stream goes on until it has to wait for tokens or for bytes, so that it need not be
+// registered from one portion of tokens to the next.
 void TlsStream::on_readable() {
-  const bool limited = wants_read() && !shaking_hands_;
-  std::size_t wanted = std::size_t{1} << read_size_shift_;
-  if (limited) wanted = allowance(Direction::read, wanted);
-  if (wanted == 0) return wait_as_needed();
-  const IoResult got = inbound_.read_from(FdStream::fd(), most_ciphertext, wanted);
-  spend(Direction::read, got.ok() ? static_cast<std::size_t>(got.count) : 0);
-  if (got.count == static_cast<ssize_t>(std::size_t{1} << read_size_shift_) &&
-      read_size_shift_ < largest_wire_read_shift) {
-    read_size_shift_++;
+  std::size_t left = throttle() != nullptr ? max_single_read() : 1;
+  while (read_wire(left) && left > 0 && wants_read() && !shaking_hands_) {
   }
+}
+
+// Takes what it read off `left`. True when there is probably more. The program may free the stream.
+bool TlsStream::read_wire(std::size_t& left) {
+  const bool limited = wants_read() && !shaking_hands_;
+  const std::size_t size = std::size_t{1} << read_size_shift_;
+  const std::size_t wanted = limited ? allowance(Direction::read, size) : size;
+  if (wanted == 0) {
+    wait_as_needed();
+    return false;
+  }
+  const IoResult got = inbound_.read_from(FdStream::fd(), most_ciphertext, wanted);
+  const std::size_t count = got.ok() ? static_cast<std::size_t>(got.count) : 0;
+  spend(Direction::read, count);
+  left -= std::min(left, count);
+  if (count == size && read_size_shift_ < largest_wire_read_shift) read_size_shift_++;
   wire_ended_ = got.end_of_stream();
   pump(Moves::read);
   const bool broken = got.count < 0 && !got.would_block();
   if (broken && !is_freed() && !ended_) fail_wire(got.error, BEV_EVENT_READING);
+  return count == wanted && !is_stopped() && is_up();
 }
 
 void TlsStream::on_connected() {

@@ -68,6 +68,7 @@ class TlsStream final : public FdStream, private TlsWire {
   int descriptor() const noexcept override { return FdStream::fd(); }
 
   void on_readable() override;
+  bool read_wire(std::size_t& left);
   void on_writable() override { pump(Moves::flush); }
   void on_connected() override;
   void on_timeout(short direction) override;
