@@ -16,6 +16,10 @@
  * The SSL object is used inside the loop and inside the functions of the bufferevent, under its
  * lock. A program that uses it elsewhere must hold the lock, by bufferevent_lock().
  *
+ * A peer may begin new handshakes on an open connection (TLS 1.2, if the library is told to allow
+ * it), but not without end: a few at once, and then one for each 256 KiB of plaintext. More of them
+ * end the connection with BEV_EVENT_ERROR.
+ *
  * Freeing a bufferevent sends no close_notify, so the peer sees a connection that was cut off. A
  * program that wants to end it properly calls SSL_shutdown() on bufferevent_openssl_get_ssl()
  * first.

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "loop/event.h"
 #include "stream/from_loop.h"
+#include "sys/door.h"
 #include "tls/tls_stream.h"
 
 namespace ev {
@@ -197,25 +197,23 @@ void TlsStream::write_plaintext() {
 }
 
 // One record of the front of the output. Small pieces are put together: a record each would cost
-// the peer and the wire.
+// the peer and the wire. That is done in the output itself, where an engine that parks finds the
+// bytes when it goes on. (Memory per thread for it would keep programs from loading the library
+// late, see chunk_cache.h.)
 TlsResult TlsStream::write_front(std::size_t most) {
-  static thread_local std::byte scratch[record_size];
   most = std::min({record_size, most, output->size()});
   if (link_) most = allowance(Direction::write, most);
   if (most == 0) return {TlsStatus::want_write, 0};
-  iovec pieces[64];
-  const int used = output->peek(pieces, 64, most);
-  if (used < 1) return {TlsStatus::failed, 0};
-  const void* from = pieces[0].iov_base;
-  std::size_t size = std::min(most, pieces[0].iov_len);
+  iovec front;
+  if (output->peek(&front, 1, most) < 1) return {TlsStatus::failed, 0};
+  const void* from = front.iov_base;
+  std::size_t size = std::min(most, front.iov_len);
   if (size < most) {
-    size = 0;
-    for (int i = 0; i < used && i < 64 && size < most; i++) {
-      const std::size_t piece = std::min(most - size, pieces[i].iov_len);
-      std::memcpy(scratch + size, pieces[i].iov_base, piece);
-      size += piece;
+    // Without memory the first piece has to do.
+    if (const void* whole = made_or_null([&] { return output->pull_up(static_cast<ssize_t>(most)); })) {
+      from = whole;
+      size = most;
     }
-    from = scratch;
   }
   const Scope scope(in_engine_);
   const TlsResult step = engine_->write(from, size);

@@ -101,6 +101,17 @@ class CompressionFilterTest : public testing::TestWithParam<Case> {
   bufferevent* filter(bufferevent* lower) {
     return GetParam().make(lower, &how, BEV_OPT_CLOSE_ON_FREE);
   }
+  // For the next round of a test; the last one is discarded.
+  void make_new_pair() {
+    near.free();
+    far.free();
+    far.events.clear();
+    far.received.clear();
+    bufferevent_pair_new(base, BEV_OPT_CLOSE_ON_FREE, below);
+  }
+  void discard_pair() {
+    for (bufferevent* end : below) bufferevent_free(end);
+  }
   // A filter at each end.
   void make_both() {
     near.own(filter(below[0]));
@@ -233,13 +244,9 @@ TEST_P(CompressionFilterTest, TakesAnEndInTheMiddleForAnError) {
     turns();
     ASSERT_FALSE(far.events.empty());
     EXPECT_EQ(far.events[0], failed_reading) << size;
-    near.free();
-    far.free();
-    far.events.clear();
-    bufferevent_pair_new(base, BEV_OPT_CLOSE_ON_FREE, below);
+    make_new_pair();
   }
-  bufferevent_free(below[0]);
-  bufferevent_free(below[1]);
+  discard_pair();
 }
 
 TEST_P(CompressionFilterTest, TakesOtherBytesForAnError) {
@@ -253,7 +260,7 @@ TEST_P(CompressionFilterTest, TakesOtherBytesForAnError) {
 }
 
 TEST_P(CompressionFilterTest, NoticesChangedBytes) {
-  if (GetParam().format == BEVEL_ZLIB_RAW) return;  // has no check sum
+  const bool has_check_sum = GetParam().format != BEVEL_ZLIB_RAW;
   const std::string text = text_of(30000);
   std::string bytes = compressed(text);
   for (std::size_t at = bytes.size() / 10; at < bytes.size(); at += bytes.size() / 5) {
@@ -264,15 +271,10 @@ TEST_P(CompressionFilterTest, NoticesChangedBytes) {
     near.flush(BEV_FINISHED);
     turns();
     ASSERT_FALSE(far.events.empty());
-    EXPECT_EQ(far.events[0], failed_reading) << at;
-    near.free();
-    far.free();
-    far.events.clear();
-    far.received.clear();
-    bufferevent_pair_new(base, BEV_OPT_CLOSE_ON_FREE, below);
+    EXPECT_TRUE(!has_check_sum || far.events[0] == failed_reading) << at;
+    make_new_pair();
   }
-  bufferevent_free(below[0]);
-  bufferevent_free(below[1]);
+  discard_pair();
 }
 
 // --- Limits ---
@@ -305,12 +307,9 @@ TEST_P(CompressionFilterTest, KeepsTheHighMarkBelowItsOutput) {
     turns();
     EXPECT_EQ(evbuffer_get_length(bufferevent_get_output(below[0])), 1000U);
     EXPECT_GT(evbuffer_get_length(bufferevent_get_output(near.bev())), 0U);
-    near.free();
-    far.free();
-    bufferevent_pair_new(base, BEV_OPT_CLOSE_ON_FREE, below);
+    make_new_pair();
   }
-  bufferevent_free(below[0]);
-  bufferevent_free(below[1]);
+  discard_pair();
 }
 
 TEST_P(CompressionFilterTest, StopsAtTheLimitOfItsOutput) {
@@ -322,14 +321,9 @@ TEST_P(CompressionFilterTest, StopsAtTheLimitOfItsOutput) {
     turns();
     EXPECT_EQ(far.events.size(), most == 99999 ? 1U : 0U);
     EXPECT_LE(far.received.size(), most);
-    near.free();
-    far.free();
-    far.events.clear();
-    far.received.clear();
-    bufferevent_pair_new(base, BEV_OPT_CLOSE_ON_FREE, below);
+    make_new_pair();
   }
-  bufferevent_free(below[0]);
-  bufferevent_free(below[1]);
+  discard_pair();
 }
 
 TEST_P(CompressionFilterTest, StopsAtTheLimitOfTheRatio) {

@@ -82,6 +82,23 @@ TEST_P(RenewalTest, RenewsWhileBytesFlowBothWays) {
   EXPECT_EQ(talk.peer(other).events.size(), 1U);
 }
 
+// Handshakes cost us more than the peer: somebody who does nothing else is stopped.
+TEST_P(RenewalTest, EndsAFloodOfThem) {
+  if (!is_followed()) return;
+  Conversation talk(*GetParam().client, *GetParam().server, Version::tls12);
+  ASSERT_TRUE(talk.connect());
+  Peer& flooder = talk.peer(asker);
+  flooder.on_event = [&](short what) {
+    if (what == BEV_EVENT_CONNECTED) talk.library(asker).renegotiate(flooder.bev());
+  };
+  ASSERT_EQ(talk.library(asker).renegotiate(flooder.bev()), 0);
+  ASSERT_TRUE(talk.run_until([&] { return talk.peer(other).events.size() > 1; }));
+  EXPECT_EQ(talk.peer(other).events.back(), BEV_EVENT_ERROR | BEV_EVENT_READING);
+  EXPECT_NE(talk.library(other).take_error(talk.peer(other).bev()), 0U);
+  EXPECT_GT(flooder.count(BEV_EVENT_CONNECTED), 4);
+  EXPECT_LT(flooder.count(BEV_EVENT_CONNECTED), 20);
+}
+
 TEST_P(RenewalTest, IsRefusedByTls13) {
   if (!GetParam().client->speaks(Version::tls13) || !GetParam().server->speaks(Version::tls13)) {
     return;

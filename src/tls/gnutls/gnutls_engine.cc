@@ -66,7 +66,7 @@ ssize_t GnuTlsEngine::receive(void* self, void* into, std::size_t most) {
   auto& engine = *static_cast<GnuTlsEngine*>(self);
   const IoResult got = engine.wire_->receive(into, most);
   engine.used_ |= got.ok();
-  if (got.count < 0) gnutls_transport_set_errno(engine.session_, got.error);
+  if (got.count < 0) engine.tell_error(got);
   return got.count;
 }
 
@@ -74,8 +74,13 @@ ssize_t GnuTlsEngine::send(void* self, const void* from, std::size_t size) {
   auto& engine = *static_cast<GnuTlsEngine*>(self);
   engine.used_ = true;
   const IoResult sent = engine.wire_->send(from, size);
-  if (sent.count < 0) gnutls_transport_set_errno(engine.session_, sent.error);
+  if (sent.count < 0) engine.tell_error(sent);
   return sent.count;
+}
+
+void GnuTlsEngine::tell_error(IoResult result) noexcept {
+  wire_failed_ |= !result.would_block();
+  gnutls_transport_set_errno(session_, result.error);
 }
 
 // Asked before a read that shall not block, and ours never does.
@@ -102,10 +107,13 @@ TlsResult GnuTlsEngine::read(void* into, std::size_t most) noexcept {
       if (returned != 0 && returned != GNUTLS_E_GOT_APPLICATION_DATA) return translate(returned);
     }
     const ssize_t got = gnutls_record_recv(session_, into, most);
-    if (got > 0) return {TlsStatus::done, static_cast<std::size_t>(got)};
+    if (got > 0) {
+      budget_.earn(static_cast<std::size_t>(got));
+      return {TlsStatus::done, static_cast<std::size_t>(got)};
+    }
     if (got == 0) return {TlsStatus::closed, 0};
     if (got == GNUTLS_E_REHANDSHAKE) {
-      meet_renewal();
+      if (!meet_renewal()) return translate(GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS);
     } else if (got != GNUTLS_E_WARNING_ALERT_RECEIVED) {
       return translate(static_cast<int>(got));
     }
@@ -125,6 +133,8 @@ TlsResult GnuTlsEngine::say_goodbye() noexcept {
 }
 
 TlsResult GnuTlsEngine::translate(int returned) noexcept {
+  // In the middle of a handshake GnuTLS takes every error of the wire for "try again".
+  if (wire_failed_) returned = GNUTLS_E_PUSH_ERROR;
   switch (returned) {
     case GNUTLS_E_AGAIN: {
       const bool sends = gnutls_record_get_direction(session_) == 1;
@@ -176,13 +186,14 @@ bool GnuTlsEngine::renegotiate() noexcept {
 }
 
 // The peer begins a new handshake. A client follows its server; a server that did not ask for it
-// refuses, since handshakes cost the server more than the client.
-void GnuTlsEngine::meet_renewal() noexcept {
+// refuses, since handshakes cost the server more than the client. False: this happens too often.
+bool GnuTlsEngine::meet_renewal() noexcept {
+  if (renewal_ != Renewal::asked && !budget_.spend()) return false;
   if (accepts_ && renewal_ != Renewal::asked) {
-    gnutls_alert_send(session_, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
-  } else {
-    renewal_ = Renewal::running;
+    return gnutls_alert_send(session_, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION) == 0;
   }
+  renewal_ = Renewal::running;
+  return true;
 }
 
 bool GnuTlsEngine::update_keys(bool ask_peer) noexcept {

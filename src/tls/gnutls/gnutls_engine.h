@@ -6,6 +6,7 @@
 
 #include "tls/engine.h"
 #include "tls/error_list.h"
+#include "tls/renewal_budget.h"
 
 namespace ev {
 
@@ -39,8 +40,9 @@ class GnuTlsEngine final : public TlsEngine {
   static ssize_t receive(void* engine, void* into, std::size_t most);
   static ssize_t send(void* engine, const void* from, std::size_t size);
   static int wait_readable(void* engine, unsigned timeout);
+  void tell_error(IoResult result) noexcept;
   int shake_hands() noexcept;
-  void meet_renewal() noexcept;
+  bool meet_renewal() noexcept;
   TlsResult translate(int returned) noexcept;
 
   gnutls_session_t session_;
@@ -48,8 +50,10 @@ class GnuTlsEngine final : public TlsEngine {
   bool accepts_ = false;  // we are the server
   bool used_ = false;     // bytes have passed
   bool opened_ = false;   // the first handshake is over
+  bool wire_failed_ = false;
   bool is_our_renewal_ = false;
   Renewal renewal_ = Renewal::none;
+  RenewalBudget budget_;
   ErrorList errors_;
 };
 

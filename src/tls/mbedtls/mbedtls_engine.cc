@@ -107,9 +107,12 @@ TlsResult MbedTlsEngine::handshake() noexcept {
 
 TlsResult MbedTlsEngine::read(void* into, std::size_t most) noexcept {
   const int returned = mbedtls_ssl_read(context_, static_cast<unsigned char*>(into), most);
+  const bool is_allowed = allows_renewal();
   note_renewal();
-  if (returned > 0) return {TlsStatus::done, static_cast<std::size_t>(returned)};
-  return translate(returned);
+  if (!is_allowed) return translate(MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE);
+  if (returned <= 0) return translate(returned);
+  budget_.earn(static_cast<std::size_t>(returned));
+  return {TlsStatus::done, static_cast<std::size_t>(returned)};
 }
 
 TlsResult MbedTlsEngine::write(const void* from, std::size_t size) noexcept {
@@ -162,7 +165,9 @@ bool MbedTlsEngine::renegotiate() noexcept {
 TlsResult MbedTlsEngine::renewal_step() noexcept {
   if (renewal_ == Renewal::none && is_handshake_over()) return {TlsStatus::done, 0};
   const int returned = mbedtls_ssl_read(context_, nullptr, 0);
+  const bool is_allowed = allows_renewal();
   if (note_renewal()) return {TlsStatus::done, 0};
+  if (!is_allowed) return translate(MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE);
   if (returned == 0 && !wire_ended_) return {TlsStatus::want_read, 0};
   return translate(returned);
 }
@@ -178,6 +183,14 @@ bool MbedTlsEngine::note_renewal() noexcept {
   if (renewal_ == Renewal::asked) return false;
   renewal_ = Renewal::none;
   return true;
+}
+
+// Asked after each read: each handshake, the first one too, ends with another session, made while the old one is there.
+bool MbedTlsEngine::allows_renewal() noexcept {
+  const mbedtls_ssl_session* last = mbedtls_ssl_get_session_pointer(context_);
+  if (last == session_) return true;
+  session_ = last;
+  return renewal_ != Renewal::none || budget_.spend();
 }
 
 bool MbedTlsEngine::is_handshake_over() const noexcept {

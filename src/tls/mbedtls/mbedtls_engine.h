@@ -6,6 +6,7 @@
 
 #include "tls/engine.h"
 #include "tls/error_list.h"
+#include "tls/renewal_budget.h"
 
 namespace ev {
 
@@ -45,6 +46,7 @@ class MbedTlsEngine final : public TlsEngine {
   bool is_handshake_over() const noexcept;
   TlsResult renewal_step() noexcept;
   bool note_renewal() noexcept;
+  bool allows_renewal() noexcept;
   TlsResult translate(int returned) noexcept;
 
   mbedtls_ssl_context* context_;
@@ -52,6 +54,8 @@ class MbedTlsEngine final : public TlsEngine {
   bool opened_ = false;  // the first handshake is over
   bool wire_ended_ = false;
   Renewal renewal_ = Renewal::none;
+  const mbedtls_ssl_session* session_ = nullptr;  // to see that it changes
+  RenewalBudget budget_;
   ErrorList errors_;
 };
 

@@ -77,6 +77,11 @@ TlsResult OpenSslEngine::read(void* into, std::size_t most) noexcept {
   ERR_clear_error();
   std::size_t count = 0;
   const int returned = SSL_read_ex(ssl_, into, most, &count);
+  budget_.earn(count);
+  if (!allows_renewal()) {
+    errors_.add(ERR_PACK(ERR_LIB_SSL, 0, SSL_R_NO_RENEGOTIATION));
+    return {TlsStatus::failed, 0};
+  }
   return translate(returned, count);
 }
 
@@ -149,10 +154,21 @@ TlsResult OpenSslEngine::renegotiation_step() noexcept {
   SSL_get_peer_finished(ssl_, finished.data(), finished.size());
   if (SSL_is_init_finished(ssl_) != 0 && finished != finished_before_) {
     renegotiating_ = false;
+    finished_ = finished;
     return {TlsStatus::done, 0};
   }
   if (returned > 0) return {TlsStatus::want_read, 0};
   return translate(returned, 0);
+}
+
+// Asked after each read: each handshake, the first one too, ends with another Finished message.
+bool OpenSslEngine::allows_renewal() noexcept {
+  if (SSL_version(ssl_) >= TLS1_3_VERSION) return true;
+  Finished last{};
+  SSL_get_peer_finished(ssl_, last.data(), last.size());
+  if (last == finished_) return true;
+  finished_ = last;
+  return renegotiating_ || budget_.spend();
 }
 
 // SSL_write() would go on with a new handshake too, and fail when it meets plaintext of the peer. A

@@ -8,6 +8,7 @@
 
 #include "tls/engine.h"
 #include "tls/error_list.h"
+#include "tls/renewal_budget.h"
 
 namespace ev {
 
@@ -42,12 +43,15 @@ class OpenSslEngine final : public TlsEngine {
   void play(TlsState state) noexcept;
   TlsResult renegotiation_step() noexcept;
   bool must_finish_handshake_first() const noexcept;
+  bool allows_renewal() noexcept;
 
   SSL* ssl_;
   TlsWire* wire_ = nullptr;
   BIO* bio_ = nullptr;   // shared with the SSL object while attached
   bool opened_ = false;  // the first handshake is over
   bool renegotiating_ = false;
+  RenewalBudget budget_;
+  Finished finished_{};         // the peer's last message of the last handshake that we know of
   Finished finished_before_{};  // the peer's, when we asked for a new handshake
   ErrorList errors_;
 };
