@@ -5,53 +5,18 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <string>
-#include <string_view>
+#include <utility>
 
 #include "buffer/buffer.h"
+#include "input.h"
 #include "sys/memory.h"
 
 namespace {
 
-void demand(bool holds) {
-  if (!holds) std::abort();
-}
-
-// The input, taken piece by piece; zeros when it is used up.
-class Input {
- public:
-  Input(const std::uint8_t* data, std::size_t size) noexcept
-      : rest_(reinterpret_cast<const char*>(data), size) {}
-
-  bool empty() const noexcept { return rest_.empty(); }
-  std::size_t below(std::size_t limit) noexcept { return number() % limit; }
-  std::size_t size() noexcept {
-    const std::size_t shift = below(17);
-    return number() & ((std::size_t{1} << shift) - 1);
-  }
-  // A few bytes of the input, over and over.
-  std::string text() {
-    const std::size_t wanted = size();
-    const std::string_view pattern = rest_.substr(0, 1 + below(7));
-    std::string bytes;
-    while (bytes.size() < wanted && !pattern.empty()) bytes += pattern;
-    bytes.resize(wanted, '\n');
-    return bytes;
-  }
-
- private:
-  std::size_t number() noexcept {
-    std::uint16_t value = 0;
-    const std::size_t taken = std::min(sizeof(value), rest_.size());
-    std::memcpy(&value, rest_.data(), taken);
-    rest_.remove_prefix(taken);
-    return value;
-  }
-
-  std::string_view rest_;
-};
+using fuzz::demand;
+using fuzz::Input;
 
 struct Twin {
   evbuffer buffer;
