@@ -251,6 +251,17 @@ TEST(Loop, RestartsTheTimeoutWhenAnEventHappens) {
   EXPECT_EQ(pending(reader.ev, EV_READ | EV_TIMEOUT, nullptr), EV_READ | EV_TIMEOUT);
 }
 
+TEST(Loop, TellsOfATimeoutAlone) {
+  FakeLoop loop;
+  TestEvent reader(*loop, 0, EV_READ | EV_PERSIST);
+  ASSERT_TRUE(reader.add(milliseconds(10)));
+  fake_now += milliseconds(10);
+  loop.backend->next_ready = {{0, Interest::read}};
+  loop->run(nonblock);
+  EXPECT_EQ(reader.runs, 1);
+  EXPECT_EQ(reader.last, EV_TIMEOUT);
+}
+
 TEST(Loop, DoesNotReviveADeletedPersistentEvent) {
   FakeLoop loop;
   TestEvent reader(*loop, 0, EV_READ | EV_PERSIST);
