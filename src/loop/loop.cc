@@ -198,7 +198,7 @@ void event_base::expire_timers() noexcept {
       next = ev::TimerWheel::next_of(*ev);
       ev::clear_flag(*ev, EVLIST_TIMEOUT);
       count_added(ev->ev_evcallback, -1);
-      // Programs compare with one condition: what became ready too late is not told together with the timeout.
+      // Programs compare with one condition: what became ready too late is not told as well.
       if (has_flag(*ev, ev::active_flags)) deactivate(ev->ev_evcallback);
       activate_locked(*ev, EV_TIMEOUT, 1);
     }
