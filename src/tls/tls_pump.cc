@@ -210,7 +210,8 @@ TlsResult TlsStream::write_front(std::size_t most) {
   std::size_t size = std::min(most, front.iov_len);
   if (size < most) {
     // Without memory the first piece has to do.
-    if (const void* whole = made_or_null([&] { return output->pull_up(static_cast<ssize_t>(most)); })) {
+    if (const void* whole =
+            made_or_null([&] { return output->pull_up(static_cast<ssize_t>(most)); })) {
       from = whole;
       size = most;
     }

@@ -33,10 +33,10 @@ class Shutdowns : public EveryStack {
     EXPECT_EQ(outcome_.calls, 0) << "not from inside the call";
   }
   // The peer does not read, and what waits for it fills everything between.
-  void block() {
+  void block(std::size_t most_below = 100'000) {
     bufferevent_disable(b_.bev, EV_READ);
-    limit_output_below(a_.bev, 1000);
-    a_.write(pattern(4U << 20));
+    limit_output_below(a_.bev, most_below);
+    a_.write(pattern(more_than_fits));
     settle();
   }
 
@@ -103,7 +103,7 @@ TEST_P(Shutdowns, GiveUpWhenTheTimeIsOver) {
   EXPECT_EQ(outcome_.outcome, BEVEL_SHUTDOWN_TIMEOUT);
   EXPECT_EQ(b_.events, 0);
   bufferevent_enable(b_.bev, EV_READ);
-  ASSERT_TRUE(run_until([&] { return b_.got.size() == 4U << 20; })) << "it works on";
+  ASSERT_TRUE(run_until([&] { return b_.got.size() == more_than_fits; })) << "it works on";
   EXPECT_EQ(outcome_.calls, 1);
 }
 
@@ -124,7 +124,7 @@ TEST_P(Shutdowns, WaitForAPeerThatReadsLate) {
   bufferevent_enable(b_.bev, EV_READ);
   ASSERT_TRUE(run_until([&] { return b_.events > 0 && outcome_.calls > 0; }));
   EXPECT_EQ(outcome_.outcome, BEVEL_SHUTDOWN_CLEAN);
-  EXPECT_TRUE(b_.got == pattern(4U << 20));
+  EXPECT_TRUE(b_.got == pattern(more_than_fits));
 }
 
 TEST_P(Shutdowns, AreRefusedWhileOneIsRunning) {
@@ -197,7 +197,7 @@ TEST_P(Shutdowns, MayTurnIntoFreeingWhenFlushed) {
   a_.bev = nullptr;
   bufferevent_enable(b_.bev, EV_READ);
   ASSERT_TRUE(run_until([&] { return b_.events > 0; }));
-  EXPECT_TRUE(b_.got == pattern(4U << 20));
+  EXPECT_TRUE(b_.got == pattern(more_than_fits));
   EXPECT_EQ(outcome_.calls, 0);
   b_.free();
   settle();
@@ -234,7 +234,7 @@ TEST_P(Drains, AreToldWhenTheLowestLayerIsEmpty) {
   bool was_empty = true;
   then_ = [&] { was_empty = is_below_empty(); };
   bufferevent_enable(b_.bev, EV_READ);
-  ASSERT_TRUE(run_until([&] { return b_.got.size() == 4U << 20; }));
+  ASSERT_TRUE(run_until([&] { return b_.got.size() == more_than_fits; }));
   settle();
   EXPECT_EQ(calls_, 1);
   EXPECT_TRUE(was_empty);
@@ -268,7 +268,7 @@ TEST_P(Drains, EndWithNull) {
 // --- the limit on what waits ---
 
 TEST_P(Shutdowns, OutputLimitRefusesWholeWrites) {
-  block();
+  block(1000);
   const std::size_t waits = a_.output_size();
   ASSERT_EQ(bevel_set_output_limit(a_.bev, waits + 10), 0);
   EXPECT_EQ(bufferevent_write(a_.bev, "12345678901", 11), -1);

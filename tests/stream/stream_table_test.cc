@@ -84,10 +84,10 @@ TEST_P(EveryStack, HoldsTheMarksOfReadingExactly) {
 
 TEST_P(EveryStack, CallsForOutputAtTheLowMarkOnly) {
   bufferevent_disable(b_.bev, EV_READ);
-  limit_output_below(a_.bev, 1000);
+  limit_output_below(a_.bev);
   settle();
   a_.writes = 0;
-  a_.write(pattern(4U << 20));
+  a_.write(pattern(more_than_fits));
   settle();
   const std::size_t left = a_.output_size();
   ASSERT_GT(left, 1000U);
@@ -96,7 +96,7 @@ TEST_P(EveryStack, CallsForOutputAtTheLowMarkOnly) {
   bool was_early = false;
   a_.on_write = [&] { was_early |= a_.output_size() > 1000; };
   bufferevent_enable(b_.bev, EV_READ);
-  ASSERT_TRUE(run_until([&] { return b_.got.size() == 4U << 20; }));
+  ASSERT_TRUE(run_until([&] { return b_.got.size() == more_than_fits; }));
   settle();
   EXPECT_GE(a_.writes, 1);
   EXPECT_FALSE(was_early);
@@ -119,12 +119,12 @@ TEST_P(EveryStack, ReportsAReadTimeoutOnceAndStopsReading) {
 
 TEST_P(EveryStack, ReportsAWriteTimeoutOnceAndStopsWriting) {
   bufferevent_disable(b_.bev, EV_READ);
-  limit_output_below(a_.bev, 1000);
+  limit_output_below(a_.bev);
   constexpr timeval time{0, 20'000};
   bufferevent_set_timeouts(a_.bev, nullptr, &time);
   run_for(60);
   EXPECT_EQ(a_.events, 0) << "nothing to write";
-  a_.write(pattern(4U << 20));
+  a_.write(pattern(more_than_fits));
   ASSERT_TRUE(run_until([&] { return a_.events > 0; }));
   EXPECT_EQ(a_.what, BEV_EVENT_TIMEOUT | BEV_EVENT_WRITING);
   EXPECT_EQ(bufferevent_get_enabled(a_.bev) & EV_WRITE, 0);

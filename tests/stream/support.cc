@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -145,7 +146,10 @@ bufferevent* lowest(bufferevent* top) {
   return top;
 }
 
-void limit_output_below(bufferevent* top, std::size_t high) {
+void limit_output_below(bufferevent* top, std::size_t all) {
+  std::size_t layers = 0;
+  for (bufferevent* below = top; (below = bufferevent_get_underlying(below)) != nullptr;) layers++;
+  const std::size_t high = std::max<std::size_t>(all / (layers + 1), 1000);
   while (bufferevent* below = bufferevent_get_underlying(top)) {
     bufferevent_setwatermark(below, EV_WRITE, 0, high);
     top = below;
