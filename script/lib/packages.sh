@@ -1,9 +1,11 @@
 # What the scripts need, as Debian 12 names it. docs/dependencies.md says why.
 
 packages_build=(cmake g++ gcc libc6-dev libgnutls28-dev libmbedtls-dev libssl-dev libzstd-dev make ninja-build pkg-config zlib1g-dev)
-packages_test=(libevent-dev libgtest-dev openssl python3 util-linux)
+packages_test=(libevent-dev libgtest-dev openssl python3 tmux util-linux)
 packages_format=(clang-format)
 packages_check=(binutils clang python3)
+packages_programs=(bitlbee dnsproxy fstrm-bin gearman-job-server gearman-tools libmemcached-tools links2 memcached
+  nsd openbsd-inetd openssl python3 redis-server redsocks remctl-server sslsplit tcpbench tmux trickle unbound webdis)
 packages_bench=(libbenchmark-dev libevent-dev python3)
 packages_fuzz=(clang libclang-rt-14-dev)
 
