@@ -77,6 +77,16 @@ def heading(settings: Settings) -> str:
 """
 
 
+def write_results(tables: list[str], head: str) -> None:
+    """Puts the tables into the results, in place of those with the same title; the others stay."""
+    old = RESULTS.read_text().split("\n## ")[1:] if RESULTS.exists() else []
+    sections = {section.split("\n", 1)[0]: section for section in old}
+    for table in tables:
+        section = table.removeprefix("## ")
+        sections[section.split("\n", 1)[0]] = section
+    RESULTS.write_text("\n## ".join([head.rstrip("\n") + "\n", *(f"{s.rstrip()}\n" for s in sections.values())]))
+
+
 def main() -> None:
     arguments = parse_arguments()
     settings = Settings(arguments.build, arguments.rounds or (1 if arguments.quick else 5),
@@ -84,14 +94,15 @@ def main() -> None:
                         PLOTS if arguments.write else None)
     raise_descriptor_limit()
     check_libraries(settings)
-    report = [heading(settings)]
-    print(report[0], flush=True)
+    head = heading(settings)
+    print(head, flush=True)
+    report = []
     for name in chosen_suites(arguments.suites):
         for table in SUITES[name](settings):
             print(table, flush=True)
             report.append(table)
     if arguments.write:
-        RESULTS.write_text("\n".join(report))
+        write_results(report, head)
     if rounds.failures:
         sys.exit("failed:\n  " + "\n  ".join(rounds.failures))
 

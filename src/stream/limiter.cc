@@ -12,10 +12,9 @@ void set_timer(Loop& loop, event& ev, std::optional<TimePoint> when) {
     return;
   }
   // Rounded up: a timer that is early by a part of a microsecond would find nothing to do.
-  const Duration delay = *when - loop.now();
-  const timeval time = *when == TimePoint::min() || delay <= Duration::zero()
-                           ? timeval{}
-                           : to_timeval(delay + std::chrono::nanoseconds(999));
+  const TimePoint now = loop.now();
+  const timeval time =
+      *when <= now ? timeval{} : to_timeval(*when - now + std::chrono::nanoseconds(999));
   loop.add(ev, &time);
 }
 

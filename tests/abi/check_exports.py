@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 """Compare what the shared libraries export and need with the interface recorded in data/.
 
-usage: check_exports.py LIBDIR [--libraries NAME...] [--include DIR] [--shared-runtime]
+usage: check_exports.py LIBDIR [--libraries NAME...] [--include DIR]
 
-NAME is event, event_core, ...; the default is all that LIBDIR holds. --shared-runtime allows the C++
-runtime as a shared library, as builds with sanitizers have it.
+NAME is event, event_core, ...; the default is all that LIBDIR holds.
 """
 
 import argparse
@@ -20,9 +19,6 @@ LIBRARIES = ["event", "event_core", "event_extra", "event_openssl", "event_pthre
 CORE = "libevent_core-2.1.so.7"
 SYSTEM = {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2"}
 OPENSSL = {"libssl.so.3", "libcrypto.so.3", "libssl.so.1.1", "libcrypto.so.1.1"}
-RUNTIME = {"libstdc++.so.6", "libgcc_s.so.1"}
-SANITIZERS = {"libasan.so.8", "libubsan.so.1", "libtsan.so.2", "librt.so.1", "libpthread.so.0",
-              "libdl.so.2"}
 MAY_NEED = {
     "event": SYSTEM,
     "event_core": SYSTEM,
@@ -119,7 +115,6 @@ def main():
     parser.add_argument("libdir", type=pathlib.Path)
     parser.add_argument("--libraries", nargs="+", choices=LIBRARIES)
     parser.add_argument("--include", type=pathlib.Path, default=table.DEFAULT_INCLUDE_DIR)
-    parser.add_argument("--shared-runtime", action="store_true")
     options = parser.parse_args()
 
     files = {name: options.libdir / expected_soname(name) for name in LIBRARIES}
@@ -129,10 +124,9 @@ def main():
         sys.exit(f"not built: {', '.join(missing) or options.libdir}")
     libraries = {name: Library(files[name]) for name in names}
     declared = set(table.declared_functions(options.include))
-    runtime = RUNTIME | SANITIZERS if options.shared_runtime else set()
 
     found = [f"lib{name} {problem}" for name, library in libraries.items()
-             for problem in problems(name, library, declared, MAY_NEED[name] | runtime)]
+             for problem in problems(name, library, declared, MAY_NEED[name])]
     found += problems_between(libraries)
     print("\n".join(found) if found else f"{', '.join(names)}: as recorded")
     return 1 if found else 0
