@@ -75,6 +75,12 @@ void evbuffer::inherit_files(const evbuffer& source) noexcept {
 
 // Moves the front to the back of `destination`. Allocates before it changes anything.
 void evbuffer::transfer(evbuffer& destination, std::size_t size) {
+  if (first_ == last_ && size == total_ && first_->next == nullptr) {  // the usual case
+    destination.inherit_files(*this);
+    total_ = 0;
+    last_ = nullptr;
+    return destination.link_back(std::exchange(first_, nullptr));
+  }
   Chain* before = nullptr;  // the last chain that moves as a whole
   Chain* split = first_;
   std::size_t whole = 0;

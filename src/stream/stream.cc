@@ -18,8 +18,6 @@ constexpr std::size_t largest_size = std::numeric_limits<ssize_t>::max();
 
 std::uint8_t bit(Suspend reason) { return static_cast<std::uint8_t>(reason); }
 
-Lock no_lock;
-
 }  // namespace
 
 Stream::Stream(Loop& loop, int options)
@@ -36,8 +34,6 @@ Stream::Stream(Loop& loop, int options)
 
 Stream::~Stream() { delete be_ops; }
 
-Lock& Stream::lock() noexcept { return rare() != nullptr ? rare()->lock : no_lock; }
-
 StreamExtras& Stream::extras() {
   if (rare() == nullptr) be_ops = new StreamExtras;
   return *rare();
@@ -53,12 +49,9 @@ void Stream::use_lock(Lock lock) {
 
 // --- references ---
 
-bool Stream::release_and_unlock() noexcept {
+// Of a stream that nobody refers to any more.
+bool Stream::end_and_unlock() noexcept {
   Lock& held = lock();
-  if (--references_ > 0) {
-    held.unlock();
-    return false;
-  }
   unlink();
   // The loop's thread may be on its way into one of our callbacks: then it must be the one to end
   // us.

@@ -77,7 +77,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   std::size_t max_single_write() const noexcept { return max_single(Direction::write); }
 
   Loop& loop() const noexcept { return *ev_base; }
-  Lock& lock() noexcept;
+  Lock& lock() noexcept { return rare() != nullptr ? rare()->lock : no_lock; }
   int priority() const noexcept { return deferred_.callback.evcb_pri; }
   int dns_error() const noexcept { return rare() != nullptr ? rare()->dns_error : 0; }
 
@@ -85,7 +85,11 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   void retain() noexcept { references_++; }
   // Gives up one reference, and the lock once. True when it was the last one: the stream is gone,
   // or will be as soon as its loop, which runs in another thread, comes to it.
-  bool release_and_unlock() noexcept;
+  bool release_and_unlock() noexcept {
+    if (--references_ == 0) return end_and_unlock();
+    lock().unlock();
+    return false;
+  }
   // bufferevent_free(): no callback runs from now on; the memory goes with the last reference.
   // Gives up the lock.
   void free_and_unlock() noexcept;
@@ -272,6 +276,8 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
  private:
   friend class Hold;
 
+  inline static Lock no_lock;
+
   void on_buffer_change(evbuffer& buffer, std::size_t added, std::size_t deleted) override;
   void hold() noexcept override;
   void release() noexcept override { release_and_unlock(); }
@@ -288,6 +294,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   void note_output();
   void note_event(short what);
   void check_output_limit();
+  bool end_and_unlock() noexcept;
   void destroy() noexcept;
 
   std::uint8_t options_;

@@ -29,9 +29,9 @@ void TimerStream::adjust_timeouts() {
   restart_write_timeout();
 }
 
-void TimerStream::restart_read_timeout() { run_timer(loop(), ev_read, timeout_read, wants_read()); }
+void TimerStream::run_read_timer() { run_timer(loop(), ev_read, timeout_read, wants_read()); }
 
-void TimerStream::restart_write_timeout() {
+void TimerStream::run_write_timer() {
   run_timer(loop(), ev_write, timeout_write, wants_write() && !output->empty());
 }
 

@@ -13,10 +13,19 @@ class TimerStream : public Stream {
   void adjust_timeouts() override;
   virtual void on_flush() {}
   // Bytes moved: the time begins anew.
-  void restart_read_timeout();
-  void restart_write_timeout();
+  void restart_read_timeout() {
+    if (may_run(ev_read, timeout_read)) run_read_timer();
+  }
+  void restart_write_timeout() {
+    if (may_run(ev_write, timeout_write)) run_write_timer();
+  }
 
  private:
+  static bool may_run(const event& timer, const timeval& timeout) noexcept {
+    return timerisset(&timeout) || (timer.ev_evcallback.evcb_flags & EVLIST_TIMEOUT) != 0;
+  }
+  void run_read_timer();
+  void run_write_timer();
   static void read_event(int, short, void* self);
   static void write_event(int, short what, void* self);
 };
