@@ -17,9 +17,9 @@ constexpr std::size_t growth_limit = 65536;
 }  // namespace
 
 evbuffer::~evbuffer() {
-  if (extras_ != nullptr) {
+  if (const ev::BufferExtras* mine = rare()) {
     cancel_deferred();
-    delete extras_;
+    delete mine;
   }
   release_chains(first_);
 }

@@ -143,8 +143,8 @@ struct evbuffer final : ev::Allocated {
   std::size_t max_read() const noexcept;
 
   // --- Who hears of changes ---
-  void set_observer(ev::BufferObserver* observer) noexcept { observer_ = observer; }
-  ev::BufferObserver* observer() const noexcept { return observer_; }
+  void set_observer(ev::BufferObserver* observer) noexcept;
+  ev::BufferObserver* observer() const noexcept;
   evbuffer_cb_entry* add_callback(evbuffer_cb_func function, void* argument);
   void replace_callbacks(evbuffer_cb function, void* argument);  // null: only removes them
   bool remove_callback(evbuffer_cb_entry* entry) noexcept;
@@ -166,6 +166,7 @@ struct evbuffer final : ev::Allocated {
   static constexpr std::uint8_t has_files =
       4;  // some chain may still have to be read from its file
   static constexpr std::uint8_t drains_to_fd = 8;
+  static constexpr std::uintptr_t extras_bit = 1;
   static constexpr std::uint8_t freeze_bit(ev::End end) noexcept {
     return end == ev::End::front ? 1 : 2;
   }
@@ -207,25 +208,32 @@ struct evbuffer final : ev::Allocated {
 
   // Tells callbacks and observer; the last thing that a change does.
   void changed(std::size_t added, std::size_t deleted) {
-    if (extras_ != nullptr || observer_ != nullptr) announce(added, deleted);
+    if (heard_by_ != 0) announce(added, deleted);
   }
   void announce(std::size_t added, std::size_t deleted);
   bool tell_callbacks(std::size_t added, std::size_t deleted);
   void run_deferred();
   void cancel_deferred() noexcept;
   void await_last_rites() noexcept;
+  // What few buffers need; null for most.
+  ev::BufferExtras* rare() const noexcept {
+    return (heard_by_ & extras_bit) != 0
+               ? reinterpret_cast<ev::BufferExtras*>(heard_by_ - extras_bit)
+               : nullptr;
+  }
   ev::BufferExtras& extras();
 
   ev::Chain* first_ = nullptr;
   ev::Chain* last_ = nullptr;
   std::size_t total_ = 0;
-  ev::BufferObserver* observer_ = nullptr;
-  ev::BufferExtras* extras_ = nullptr;  // what few buffers need
+  // The observer; or, with extras_bit, the extras, which then know the observer. One pointer, because
+  // every stream pays for it twice.
+  std::uintptr_t heard_by_ = 0;
   int plain_fd_ = -1;                   // the last descriptor that send() refused: no socket
   std::uint8_t flags_ = 0;
 };
 
 namespace ev {
 using Buffer = ::evbuffer;
-static_assert(sizeof(Buffer) <= 48, "streams embed two of these");
+static_assert(sizeof(Buffer) <= 40, "streams embed two of these");
 }  // namespace ev

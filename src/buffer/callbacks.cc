@@ -74,12 +74,12 @@ void UserCallbacks::sweep() noexcept {
 }
 
 BufferObserver* BufferUse::enter(evbuffer& buffer) noexcept {
-  BufferExtras& extras = *buffer.extras_;
+  BufferExtras& extras = *buffer.rare();
   extras.lock.lock();
   ++extras.users;
-  if (extras.callbacks.empty() || buffer.observer_ == nullptr) return nullptr;
-  buffer.observer_->hold();
-  return buffer.observer_;
+  if (extras.callbacks.empty() || extras.observer == nullptr) return nullptr;
+  extras.observer->hold();
+  return extras.observer;
 }
 
 void BufferUse::leave(evbuffer& buffer, BufferExtras& extras, BufferObserver* held) noexcept {
@@ -102,14 +102,18 @@ constinit Lock no_lock;
 }  // namespace ev
 
 ev::BufferExtras& evbuffer::extras() {
-  if (extras_ == nullptr) extras_ = new ev::BufferExtras();
-  return *extras_;
+  if (rare() == nullptr) {
+    auto* made = new ev::BufferExtras();
+    made->observer = observer();
+    heard_by_ = reinterpret_cast<std::uintptr_t>(made) | extras_bit;
+  }
+  return *rare();
 }
 
-ev::Lock& evbuffer::lock() noexcept { return extras_ != nullptr ? extras_->lock : ev::no_lock; }
+ev::Lock& evbuffer::lock() noexcept { return rare() != nullptr ? rare()->lock : ev::no_lock; }
 
 bool evbuffer::has_lock() const noexcept {
-  return extras_ != nullptr && static_cast<bool>(extras_->lock);
+  return rare() != nullptr && static_cast<bool>(rare()->lock);
 }
 
 void evbuffer::enable_locking(ev::Lock lock) { extras().lock = std::move(lock); }
@@ -121,7 +125,7 @@ bool evbuffer::set_max_read(std::size_t bytes) {
 }
 
 std::size_t evbuffer::max_read() const noexcept {
-  return extras_ != nullptr && extras_->max_read != 0 ? extras_->max_read : default_max_read;
+  return rare() != nullptr && rare()->max_read != 0 ? rare()->max_read : default_max_read;
 }
 
 evbuffer_cb_entry* evbuffer::add_callback(evbuffer_cb_func function, void* argument) {
@@ -135,7 +139,7 @@ evbuffer_cb_entry* evbuffer::add_callback(evbuffer_cb_func function, void* argum
 
 void evbuffer::replace_callbacks(evbuffer_cb function, void* argument) {
   if (function == nullptr) {
-    if (extras_ != nullptr) extras_->callbacks.remove_all();
+    if (rare() != nullptr) rare()->callbacks.remove_all();
     return;
   }
   ev::BufferExtras& mine = extras();
@@ -147,13 +151,13 @@ void evbuffer::replace_callbacks(evbuffer_cb function, void* argument) {
 }
 
 bool evbuffer::remove_callback(evbuffer_cb_entry* entry) noexcept {
-  return extras_ != nullptr && extras_->callbacks.remove(entry);
+  return rare() != nullptr && rare()->callbacks.remove(entry);
 }
 
 bool evbuffer::remove_callback(evbuffer_cb_func function, void* argument) noexcept {
-  if (extras_ == nullptr) return false;
-  evbuffer_cb_entry* entry = extras_->callbacks.find(function, argument);
-  return entry != nullptr && extras_->callbacks.remove(entry);
+  if (rare() == nullptr) return false;
+  evbuffer_cb_entry* entry = rare()->callbacks.find(function, argument);
+  return entry != nullptr && rare()->callbacks.remove(entry);
 }
 
 void evbuffer::defer_callbacks(event_base& loop, std::uint8_t priority) {
@@ -166,14 +170,27 @@ void evbuffer::defer_callbacks(event_base& loop, std::uint8_t priority) {
   mine.deferred.assign(run, this, priority);
 }
 
+void evbuffer::set_observer(ev::BufferObserver* observer) noexcept {
+  if (ev::BufferExtras* mine = rare()) {
+    mine->observer = observer;
+  } else {
+    heard_by_ = reinterpret_cast<std::uintptr_t>(observer);
+  }
+}
+
+ev::BufferObserver* evbuffer::observer() const noexcept {
+  if (const ev::BufferExtras* mine = rare()) return mine->observer;
+  return reinterpret_cast<ev::BufferObserver*>(heard_by_);
+}
+
 void evbuffer::announce(std::size_t added, std::size_t deleted) {
-  if (extras_ != nullptr && !tell_callbacks(added, deleted)) return;
-  if (observer_ != nullptr) observer_->on_buffer_change(*this, added, deleted);
+  if (rare() != nullptr && !tell_callbacks(added, deleted)) return;
+  if (ev::BufferObserver* hears = observer()) hears->on_buffer_change(*this, added, deleted);
 }
 
 // False when the buffer is gone.
 bool evbuffer::tell_callbacks(std::size_t added, std::size_t deleted) {
-  ev::BufferExtras& mine = *extras_;
+  ev::BufferExtras& mine = *rare();
   if (mine.callbacks.empty()) {
     mine.added = mine.deleted = 0;
     return true;
@@ -194,19 +211,19 @@ bool evbuffer::tell_callbacks(std::size_t added, std::size_t deleted) {
 
 void evbuffer::run_deferred() {
   ev::BufferUse use(*this);
-  extras_->pinned = false;
-  const std::size_t added = std::exchange(extras_->added, 0);
-  const std::size_t deleted = std::exchange(extras_->deleted, 0);
-  extras_->callbacks.run(*this, {total_ + deleted - added, added, deleted});
+  rare()->pinned = false;
+  const std::size_t added = std::exchange(rare()->added, 0);
+  const std::size_t deleted = std::exchange(rare()->deleted, 0);
+  rare()->callbacks.run(*this, {total_ + deleted - added, added, deleted});
 }
 
 void evbuffer::destroy(evbuffer* buffer) noexcept {
-  if (buffer->extras_ == nullptr) {
+  if (buffer->rare() == nullptr) {
     delete buffer;
     return;
   }
   ev::BufferUse use(*buffer);
-  ev::BufferExtras& extras = *buffer->extras_;
+  ev::BufferExtras& extras = *buffer->rare();
   extras.doomed = true;
   if (extras.pinned && extras.deferred.is_scheduled()) {
     buffer->await_last_rites();
@@ -219,12 +236,12 @@ void evbuffer::destroy(evbuffer* buffer) noexcept {
 // Deferred callbacks that are due are still called, as they always were: the buffer goes after
 // them.
 void evbuffer::await_last_rites() noexcept {
-  ev::BufferExtras& mine = *extras_;
+  ev::BufferExtras& mine = *rare();
   if (std::exchange(mine.awaits_last_rites, true)) return;
   const auto run = [](event_callback*, void* self) {
     auto& buffer = *static_cast<evbuffer*>(self);
     ev::BufferUse use(buffer);
-    buffer.extras_->awaits_last_rites = false;
+    buffer.rare()->awaits_last_rites = false;
     buffer.cancel_deferred();  // those of a loop that is being freed, or that were due once more
   };
   mine.last_rites.assign_release(run, this);
@@ -233,7 +250,7 @@ void evbuffer::await_last_rites() noexcept {
 }
 
 void evbuffer::cancel_deferred() noexcept {
-  ev::BufferExtras& mine = *extras_;
+  ev::BufferExtras& mine = *rare();
   if (!mine.pinned) return;
   if (mine.deferred.is_scheduled()) {
     mine.pinned = !ev::cancel(*mine.loop, mine.deferred);

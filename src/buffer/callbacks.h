@@ -50,7 +50,10 @@ class UserCallbacks {
   bool has_dead_ = false;
 };
 
+struct BufferObserver;
+
 struct BufferExtras final : Allocated {
+  BufferObserver* observer = nullptr;
   Lock lock;
   UserCallbacks callbacks;
   std::size_t max_read = 0;  // 0: not set

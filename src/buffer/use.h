@@ -10,7 +10,7 @@ namespace ev {
 
 class BufferUse {
  public:
-  explicit BufferUse(evbuffer& buffer) noexcept : buffer_(buffer), extras_(buffer.extras_) {
+  explicit BufferUse(evbuffer& buffer) noexcept : buffer_(buffer), extras_(buffer.rare()) {
     if (extras_ != nullptr) held_ = enter(buffer);
   }
   // Queries do not change the buffer, but they do lock it.
