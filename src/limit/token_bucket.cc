@@ -37,7 +37,7 @@ void TokenBucket::derive() {
   switch (limit_.mode) {
     case RefillMode::smooth:
       largest_take_ = std::max(limit_.burst, one_packet);
-      stretched_ = std::max(limit_.burst, chunk_ + patient);
+      stretched_ = std::max(limit_.burst, std::min(chunk_ + patient, max_tokens));
       break;
     case RefillMode::ticks:
       chunk_ = 1;

@@ -11,7 +11,8 @@ void TokenLevel::gain(Wide tokens, std::uint64_t capacity) {
     tokens_ = std::max(tokens_, static_cast<std::int64_t>(capacity));
     remainder_ = 0;
   } else {
-    tokens_ += static_cast<std::int64_t>(tokens);
+    // A debt may be so large that what pays it back does not fit into the type by itself.
+    tokens_ = static_cast<std::int64_t>(tokens_ + static_cast<SignedWide>(tokens));
   }
 }
 
@@ -25,7 +26,7 @@ void TokenLevel::flow(const Rate& rate, std::uint64_t capacity, TimePoint now) {
 }
 
 bool TokenLevel::step(const Rate& rate, std::uint64_t capacity, TimePoint now) {
-  if (now < earned_until_ + rate.tick) return false;
+  if (now < earned_until_ || now - earned_until_ < rate.tick) return false;
   const Duration::rep passed = (now - earned_until_) / rate.tick;
   earned_until_ += passed * rate.tick;
   gain(Wide{rate.bytes} * static_cast<std::uint64_t>(passed), capacity);
@@ -46,8 +47,9 @@ void TokenLevel::clip(std::uint64_t capacity) {
 
 void TokenLevel::change_rate(const Rate& now_valid, TimePoint now) {
   remainder_ = 0;
-  earned_until_ =
-      std::clamp(earned_until_, now - now_valid.tick + Duration(1), now + now_valid.tick);
+  const bool fits = now_valid.tick <= TimePoint::max() - std::max(now, TimePoint{});
+  const TimePoint latest = fits ? now + now_valid.tick : TimePoint::max();
+  earned_until_ = std::clamp(earned_until_, now - now_valid.tick + Duration(1), latest);
 }
 
 Wide TokenLevel::missing(std::uint64_t target) const {

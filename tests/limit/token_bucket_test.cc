@@ -258,5 +258,32 @@ TEST(TokenBucket, Extremes) {
   }
 }
 
+// Whatever the numbers, a debt is paid back and a wait ends.
+TEST(TokenBucket, DebtsArePaidBackAtTheLargestRate) {
+  for (const RefillMode mode : {RefillMode::smooth, RefillMode::ticks, RefillMode::exact}) {
+    TokenBucket bucket(limit(max_tokens, max_tokens, 1ms, mode), t0);
+    for (int i = 0; i < 4; ++i) bucket.adjust(-static_cast<std::int64_t>(max_tokens));
+    bucket.begin_wait(t0);
+    const TimePoint due = bucket.wake_time(t0, bucket.worth_waking());
+    EXPECT_GT(due, t0);
+    EXPECT_LE(due, t0 + 10ms);
+    EXPECT_GT(bucket.available(due), 0);
+    bucket.end_wait(due);
+    EXPECT_EQ(bucket.available(due + 1s), static_cast<std::int64_t>(max_tokens));
+  }
+}
+
+TEST(TokenBucket, TicksMayBeLongerThanTheClockRuns) {
+  for (const RefillMode mode : {RefillMode::smooth, RefillMode::ticks, RefillMode::exact}) {
+    TokenBucket bucket(limit(10, 10, Duration::max(), mode), t0);
+    EXPECT_EQ(bucket.available(t0 + 1h), 10);
+    bucket.take(10, t0 + 1h);
+    EXPECT_EQ(bucket.available(t0 + 2h), 0);
+    EXPECT_GT(bucket.wake_time(t0 + 2h, all), t0 + 1000h);
+    bucket.reconfigure(limit(20, 20, Duration::max(), mode), t0 + 2h);
+    EXPECT_EQ(bucket.available(t0 + 3h), 0);
+  }
+}
+
 }  // namespace
 }  // namespace ev

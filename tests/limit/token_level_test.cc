@@ -69,6 +69,20 @@ TEST(TokenLevel, LargestRatePerNanosecond) {
   EXPECT_EQ(stepped.tokens(), static_cast<std::int64_t>(max_tokens));
 }
 
+TEST(TokenLevel, TheLargestDebtIsPaidBack) {
+  const Rate rate{max_tokens, 1ms};
+  TokenLevel flowing(0, t0);
+  TokenLevel stepping(0, t0);
+  for (TokenLevel* level : {&flowing, &stepping}) {
+    level->add(std::numeric_limits<std::int64_t>::min());
+  }
+  flowing.flow(rate, max_tokens, t0 + 2ms);
+  stepping.step(rate, max_tokens, t0 + 2ms);
+  for (const TokenLevel* level : {&flowing, &stepping}) {
+    EXPECT_EQ(level->tokens(), static_cast<std::int64_t>(max_tokens) - 1);
+  }
+}
+
 TEST(TokenLevel, AWaitBeyondTheClockIsNever) {
   const Rate rate{1, 10h};
   TokenLevel level(0, t0);
