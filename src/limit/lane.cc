@@ -136,7 +136,11 @@ void Lane::give_back(Seat& seat, TimePoint now) {
   if (tokens == 0) return;
   for (Lane* lane = this; lane != nullptr; lane = lane->lane_) {
     lane->bucket_.settle(tokens, 0, now);
-    if (lane->queued()) lane->credit_ += static_cast<std::int64_t>(tokens);
+    if (lane->queued()) {
+      const std::uint64_t most = lane->lane_->quantum(*lane);
+      lane->credit_ += static_cast<std::int64_t>(std::min(tokens, most));
+      lane->credit_ = std::min(lane->credit_, static_cast<std::int64_t>(most));
+    }
     lane->retime(now);
   }
 }
@@ -190,9 +194,12 @@ std::uint64_t Lane::portion(Turn& turn, TimePoint now) {
   auto& child = static_cast<Lane&>(turn);
   if (!child.assured_turn_.queued()) return std::min(most, quantum(turn));
   child.assured_now(now);  // brings the level up to date
-  const std::int64_t due =
-      child.assured_->level.tokens() + std::max<std::int64_t>(child.advance_, 0);
-  return std::min(most, static_cast<std::uint64_t>(std::max<std::int64_t>(due, 1)));
+  const auto at_least_none = [](std::int64_t tokens) {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(tokens, 0));
+  };
+  const std::uint64_t due =
+      at_least_none(child.assured_->level.tokens()) + at_least_none(child.advance_);
+  return std::min(most, std::max<std::uint64_t>(due, 1));
 }
 
 // Some of the assured rate is there, and enough of it to go before others with.
@@ -243,15 +250,14 @@ void Lane::leave_assured(Lane& child) {
   root().promotions_.remove(child.promotion_hook_);
 }
 
-// Whose turn it is. A turn begins with a quantum; an overdraft from before the quanta became
-// smaller is forgiven.
+// Whose turn it is. A turn begins with a quantum. When quanta have become smaller since, by another
+// rate or weight, an overdraft is forgiven and what is left of a turn is cut.
 Turn& Lane::head() {
   if (Turn* first = assured_turns_.first()) return static_cast<AssuredTurn*>(first)->owner;
   Turn& turn = *turns_.first();
-  if (turn.credit_ <= 0) {
-    turn.credit_ += static_cast<std::int64_t>(quantum(turn));
-    turn.credit_ = std::max<std::int64_t>(turn.credit_, 1);
-  }
+  const auto most = static_cast<std::int64_t>(quantum(turn));
+  if (turn.credit_ <= 0) turn.credit_ += most;
+  turn.credit_ = std::clamp<std::int64_t>(turn.credit_, 1, most);
   return turn;
 }
 

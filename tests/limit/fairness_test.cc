@@ -104,6 +104,33 @@ TEST_F(GroupFairness, WeightsMayChangeWhileRunning) {
               0.04);
 }
 
+// What is left of a turn that began at a high rate would take minutes at a low one.
+TEST_F(GroupFairness, ALowerRateIsSharedAtOnce) {
+  SimGroup group(simulation, per_second(100'000'000));
+  SimStream& a = member(group);
+  SimStream& b = member(group);
+  simulation.run_for(1010ms);
+  group.set_cfg(*make_cfg(per_second(20'000)).get(), simulation.now);
+  const std::uint64_t a_before = a.moved;
+  const std::uint64_t b_before = b.moved;
+  simulation.run_for(10s);
+  EXPECT_NEAR(static_cast<double>(a.moved - a_before), 100'000, 3000);
+  EXPECT_NEAR(static_cast<double>(b.moved - b_before), 100'000, 3000);
+}
+
+TEST_F(GroupFairness, ASmallerWeightCountsAtOnce) {
+  SimGroup group(simulation, per_second(1'000'000));
+  SimStream& a = member(group, 1'000'000'000);
+  SimStream& b = member(group);
+  simulation.run_for(1s);
+  a.throttle.set_weight(1);
+  const std::uint64_t a_before = a.moved;
+  const std::uint64_t b_before = b.moved;
+  simulation.run_for(10s);
+  EXPECT_NEAR(static_cast<double>(a.moved - a_before) / static_cast<double>(b.moved - b_before), 1,
+              0.05);
+}
+
 TEST_F(GroupFairness, SmallMovesGetTheSameAsLargeOnes) {
   SimGroup group(simulation, per_second(1'000'000));
   SimStream& small = member(group);

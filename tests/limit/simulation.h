@@ -102,17 +102,21 @@ class Simulation {
           stream->turn(direction);
         }
         if (now >= end) return;
+        if (!timers.empty() && timers.begin()->first <= now) fire_first();
         continue;
       }
       if (timers.empty() || timers.begin()->first > end) {
         now = std::max(now, end);
         return;
       }
-      const auto [due, timed] = *timers.begin();
-      now = std::max(now, due) + lateness;
-      timed->set_timer(std::nullopt);
-      timed->on_timer();
+      now = std::max(now, timers.begin()->first) + lateness;
+      fire_first();
     }
+  }
+  void fire_first() {
+    Timed& timed = *timers.begin()->second;
+    timed.set_timer(std::nullopt);
+    timed.on_timer();
   }
 
   SimStream& add_stream() { return *streams.emplace_back(std::make_unique<SimStream>(*this)); }
