@@ -76,7 +76,7 @@ ev_token_bucket_cfg* bevel_token_bucket_cfg_new(size_t read_rate, size_t read_bu
 int bevel_rate_limit_group_set_parent(bufferevent_rate_limit_group* group,
                                       bufferevent_rate_limit_group* parent) {
   if (group == nullptr) return ev::refused();
-  return group->set_parent(parent, group->loop().now()) ? 0 : ev::refused();
+  return group->set_parent(parent, group->now()) ? 0 : ev::refused();
 }
 
 int bevel_rate_limit_group_set_weight(bufferevent_rate_limit_group* group, unsigned weight) {
@@ -89,7 +89,7 @@ int bevel_rate_limit_group_set_assured(bufferevent_rate_limit_group* group, size
   const ev::Duration tick = tick_of(tick_nanoseconds);
   const size_t most = std::max(read_rate, write_rate);
   if (most > 0 && !Limit{{most, tick}, most}.valid()) return ev::refused();
-  const ev::TimePoint now = group->loop().now();
+  const ev::TimePoint now = group->now();
   const auto set = [&](Direction direction, size_t bytes) {
     group->set_assured(direction, bytes > 0 ? std::optional(Rate{bytes, tick}) : std::nullopt, now);
   };
@@ -144,7 +144,7 @@ int bevel_get_rate_limit_stats(bufferevent* bev, bevel_rate_limit_stats* stats) 
 int bevel_rate_limit_group_get_stats(bufferevent_rate_limit_group* group,
                                      bevel_rate_limit_stats* stats) {
   if (group == nullptr || !has_room(stats)) return ev::refused();
-  const ev::TimePoint now = group->loop().now();
+  const ev::TimePoint now = group->now();
   fill(stats, group->stats(Direction::read, now), group->stats(Direction::write, now));
   return 0;
 }

@@ -24,7 +24,7 @@ int decrement(bufferevent* bev, Direction direction, ev_ssize_t bytes) {
 
 int decrement(bufferevent_rate_limit_group* group, Direction direction, ev_ssize_t bytes) {
   if (group == nullptr) return ev::refused();
-  group->decrement(direction, bytes, group->loop().now());
+  group->decrement(direction, bytes, group->now());
   return 0;
 }
 
@@ -37,7 +37,7 @@ ev_ssize_t limit(bufferevent* bev, Direction direction) {
 }
 
 ev_ssize_t limit(bufferevent_rate_limit_group* group, Direction direction) {
-  return group == nullptr ? EV_SSIZE_MAX : group->limit(direction, group->loop().now());
+  return group == nullptr ? EV_SSIZE_MAX : group->limit(direction, group->now());
 }
 
 }  // namespace
@@ -69,7 +69,7 @@ bufferevent_rate_limit_group* bufferevent_rate_limit_group_new(event_base* base,
 int bufferevent_rate_limit_group_set_cfg(bufferevent_rate_limit_group* group,
                                          const ev_token_bucket_cfg* cfg) {
   if (group == nullptr || cfg == nullptr) return ev::refused();
-  group->set_cfg(*cfg, group->loop().now());
+  group->set_cfg(*cfg, group->now());
   return 0;
 }
 

@@ -24,8 +24,10 @@ class Limiter final : public Throttled, public Allocated {
 
   Throttle& throttle() noexcept { return *throttle_; }
   Deferred& deferred() noexcept { return resume_; }
+  // For tokens, or to be told that it may go on.
   bool is_waiting() const noexcept {
-    return throttle_->waiting(Direction::read) || throttle_->waiting(Direction::write);
+    return throttle_->waiting(Direction::read) || throttle_->waiting(Direction::write) ||
+           resume_.is_scheduled();
   }
 
   // Around the move of the stream to another loop. Only while it does not wait, so that no other

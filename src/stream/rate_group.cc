@@ -10,14 +10,16 @@ bufferevent_rate_limit_group::bufferevent_rate_limit_group(event_base& loop,
 }
 
 bufferevent_rate_limit_group::~bufferevent_rate_limit_group() {
-  const bool alive =
-      event_base::is_alive(&loop_);  // programs free a loop and its groups in any order
-  close(alive ? loop_.now() : ev::TimePoint{});
-  if (alive) loop_.remove(timer_);
+  close(now());
+  if (event_base::is_alive(&loop_)) loop_.remove(timer_);
+}
+
+ev::TimePoint bufferevent_rate_limit_group::now() const noexcept {
+  return event_base::is_alive(&loop_) ? loop_.now() : ev::TimePoint{};
 }
 
 void bufferevent_rate_limit_group::arm(std::optional<ev::TimePoint> when) {
-  ev::set_timer(loop_, timer_, when);
+  if (event_base::is_alive(&loop_)) ev::set_timer(loop_, timer_, when);
 }
 
 void bufferevent_rate_limit_group::on_timer(int, short, void* self) {

@@ -10,7 +10,8 @@ struct bufferevent_rate_limit_group final : public ev::RateGroup {
   bufferevent_rate_limit_group(event_base& loop, const ev::TokenBucketCfg& cfg);
   ~bufferevent_rate_limit_group();
 
-  event_base& loop() const noexcept { return loop_; }
+  // Programs free a loop and its groups in any order. Without its loop a group hands out no tokens.
+  ev::TimePoint now() const noexcept;
 
  private:
   void arm(std::optional<ev::TimePoint> when) override;

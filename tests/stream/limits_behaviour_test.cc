@@ -227,6 +227,21 @@ TEST_F(Limits, StreamsThatDoNotWaitMayChangeTheLoop) {
   ends.free_left();
 }
 
+TEST_F(Limits, AStreamThatIsAboutToGoOnDoesNotChangeTheLoop) {
+  Loop other;
+  const Cfg cfg(100);
+  Ends ends(loop, Kind::socket);
+  bufferevent_disable(ends.left(), EV_READ);
+  bufferevent_set_rate_limit(ends.left(), cfg);
+  write_bytes(ends.left(), 1000);
+  loop.turns(5);
+  bufferevent_set_rate_limit(ends.left(), nullptr);  // defers its going on
+  EXPECT_EQ(bufferevent_base_set(other, ends.left()), -1);
+  EXPECT_TRUE(loop.run_until([&] { return ends.arrived_right() == 1000; }));
+  EXPECT_EQ(bufferevent_base_set(other, ends.left()), 0);
+  ends.free_left();
+}
+
 TEST_F(Limits, ThePriorityMayChangeWhileCallsAreDeferred) {
   event_base_priority_init(loop, 4);
   const Cfg cfg(100);
@@ -344,6 +359,30 @@ TEST_F(Limits, AGroupMayOutliveItsLoop) {
   }
   other->turns(5);
   other.reset();
+}
+
+// Nobody hands out tokens then, but nobody is harmed either.
+TEST_F(Limits, MembersMayOutliveTheLoopOfTheirGroup) {
+  auto other = std::make_unique<Loop>();
+  const Cfg cfg(100);
+  Group group(*other, cfg);
+  Ends ends(loop, Kind::pair);
+  Ends late(loop, Kind::pair);
+  bufferevent_add_to_rate_limit_group(ends.left(), group);
+  write_bytes(ends.left(), 1000);
+  loop.turns(5);
+  other.reset();
+  bufferevent_add_to_rate_limit_group(late.left(), group);
+  write_bytes(late.left(), 1000);
+  loop.turns(5);
+  EXPECT_EQ(bufferevent_rate_limit_group_get_write_limit(group), 0);
+  EXPECT_EQ(bufferevent_rate_limit_group_decrement_write(group, -50), 0);
+  EXPECT_EQ(bevel_rate_limit_group_set_weight(group, 2), 0);
+  EXPECT_EQ(bufferevent_rate_limit_group_set_cfg(group, cfg), 0);
+  EXPECT_EQ(bufferevent_add_to_rate_limit_group(late.left(), nullptr), 0);
+  EXPECT_TRUE(loop.run_until([&] { return late.arrived_right() == 1000; }));
+  group.free();
+  EXPECT_TRUE(loop.run_until([&] { return ends.arrived_right() == 1000; }));
 }
 
 TEST_F(Limits, TwentyThousandStreamsInAGroup) {
