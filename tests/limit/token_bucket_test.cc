@@ -214,6 +214,13 @@ TEST(TokenBucket, LateTurnsLoseNothingInSmoothMode) {
   EXPECT_NEAR(static_cast<double>(run_hungry(bucket, 100s, 40ms)), 1e8, 1e5);
 }
 
+TEST(TokenBucket, LateTurnsLoseNothingThatTheBurstCovers) {
+  for (const RefillMode mode : {RefillMode::smooth, RefillMode::ticks, RefillMode::exact}) {
+    TokenBucket bucket(limit(1000, 100'000, 1ms, mode), t0);
+    EXPECT_NEAR(static_cast<double>(run_hungry(bucket, 100s, 40ms)), 1e8, 1e5);
+  }
+}
+
 TEST(TokenBucket, WhoDoesNotWaitIsHeldToTheBurst) {
   TokenBucket bucket(limit(10'000, 20'000, 10ms), t0);
   bucket.take(10'000, t0);

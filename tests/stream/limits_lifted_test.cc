@@ -1,7 +1,10 @@
 // One test for each of the seven limitations that the original's manual lists.
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 
+#include <ctime>
 #include <memory>
 
 #include "stream/limits_support.h"
@@ -10,6 +13,8 @@ namespace limits_test {
 namespace {
 
 using namespace std::chrono_literals;
+
+time_t wall_clock_offset = 0;  // see the end of this file
 
 class LiftedLimitation : public testing::Test {
  protected:
@@ -123,6 +128,24 @@ TEST_F(LiftedLimitation3, PacketHeadersMayCount) {
   EXPECT_EQ(bevel_set_segment_overhead(local.left(), 40, 0), -1) << "no TCP";
 }
 
+TEST_F(LiftedLimitation3, TheKernelKnowsThePackets) {
+  int sockets[2];
+  make_connection(sockets);
+  bufferevent* bev = bufferevent_socket_new(loop, sockets[0], BEV_OPT_CLOSE_ON_FREE);
+  const Cfg cfg(1'000'000);
+  bufferevent_set_rate_limit(bev, cfg);
+  int largest = 0;
+  socklen_t length = sizeof largest;
+  ASSERT_EQ(getsockopt(sockets[0], IPPROTO_TCP, TCP_MAXSEG, &largest, &length), 0);
+  ASSERT_EQ(bevel_set_segment_overhead(bev, 40, 0), 0);
+  write_bytes(bev, 5000);
+  loop.turns();
+  const int packets = (5000 + largest - 1) / largest;
+  EXPECT_EQ(bufferevent_get_write_limit(bev), 1'000'000 - 5000 - packets * 40);
+  bufferevent_free(bev);
+  close(sockets[1]);
+}
+
 TEST_F(LiftedLimitation4, TheKernelNeedNotReadAhead) {
   constexpr int burst = 16384;
   const Cfg cfg(burst);
@@ -226,5 +249,42 @@ TEST_F(LiftedLimitation7, TicksBelowAMillisecondCount) {
   EXPECT_LT(static_cast<double>(ends.arrived_right()), expected + 2000);
 }
 
+// The clock on the wall jumps ahead and back by a year all the time.
+TEST_F(LiftedLimitation7, TheClockOnTheWallMayJump) {
+  constexpr double rate = 500'000;
+  const Cfg cfg(5000, 10'000'000);
+  Group group(loop, cfg);
+  Ends own(loop, Kind::socket);
+  Ends member(loop, Kind::pair);
+  bufferevent_set_rate_limit(own.left(), cfg);
+  bufferevent_add_to_rate_limit_group(member.left(), group);
+  write_bytes(own.left(), 2'000'000);
+  write_bytes(member.left(), 2'000'000);
+  const Clock::time_point start = Clock::now();
+  for (int i = 0; i < 20; ++i) {
+    wall_clock_offset = (i % 3 - 1) * 31'536'000L;
+    loop.run_for(15ms);
+  }
+  wall_clock_offset = 0;
+  const double most = rate * seconds_since(start) + 2 * 5000;
+  for (const Ends* ends : {&own, &member}) {
+    EXPECT_GT(ends->arrived_right(), 5000u) << "goes on";
+    EXPECT_LT(static_cast<double>(ends->arrived_right()), most);
+  }
+}
+
 }  // namespace
 }  // namespace limits_test
+
+// Instead of the C library's. The monotonic clock tells the truth.
+extern "C" int clock_gettime(clockid_t clock, timespec* time) noexcept {
+  const auto result = static_cast<int>(syscall(SYS_clock_gettime, clock, time));
+  if (clock == CLOCK_REALTIME) time->tv_sec += limits_test::wall_clock_offset;
+  return result;
+}
+extern "C" int gettimeofday(timeval* time, void*) noexcept {
+  timespec now;
+  const int result = clock_gettime(CLOCK_REALTIME, &now);
+  *time = {now.tv_sec, now.tv_nsec / 1000};
+  return result;
+}
