@@ -15,12 +15,15 @@
 namespace bench {
 namespace {
 
-sockaddr_in loopback(std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
+sockaddr_in to_sockaddr(const std::string& address, std::uint16_t port) {
+  sockaddr_in result{};
+  result.sin_family = AF_INET;
+  result.sin_port = htons(port);
+  if (inet_pton(AF_INET, address.c_str(), &result.sin_addr) != 1) {
+    errno = EINVAL;
+    die(address.c_str());
+  }
+  return result;
 }
 
 }  // namespace
@@ -35,9 +38,9 @@ int checked(int result, const char* what) {
   return result;
 }
 
-int listen_and_announce() {
+int listen_and_announce(const std::string& where) {
   const int fd = checked(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), "socket");
-  sockaddr_in address = loopback(0);
+  sockaddr_in address = to_sockaddr(where, 0);
   socklen_t size = sizeof address;
   checked(bind(fd, reinterpret_cast<sockaddr*>(&address), size), "bind");
   checked(listen(fd, 4096), "listen");
@@ -47,9 +50,9 @@ int listen_and_announce() {
   return fd;
 }
 
-int connect_to(std::uint16_t port) {
+int connect_to(std::uint16_t port, const std::string& where) {
   const int fd = checked(socket(AF_INET, SOCK_STREAM, 0), "socket");
-  const sockaddr_in address = loopback(port);
+  const sockaddr_in address = to_sockaddr(where, port);
   checked(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), "connect");
   set_nodelay(fd);
   return fd;

@@ -1,4 +1,4 @@
-// Loopback TCP for the clients and the raw peers. Every failure ends the program: a benchmark that
+// TCP, mostly over loopback, for the clients and the raw peers. Every failure ends the program: a benchmark that
 // goes on after a failed call would print a wrong number.
 #pragma once
 
@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace bench {
 
@@ -15,12 +16,12 @@ namespace bench {
 // Passes a system call's result through; dies if it is negative.
 int checked(int result, const char* what);
 
-// A non-blocking listener on a free port of 127.0.0.1. Prints "port N" so that the driver can tell
-// the client.
-int listen_and_announce();
+// A non-blocking listener on a free port of 127.0.0.1 or another address. Prints "port N" so that
+// the driver can tell the client.
+int listen_and_announce(const std::string& address = "127.0.0.1");
 
 // A blocking connection with Nagle's algorithm off.
-int connect_to(std::uint16_t port);
+int connect_to(std::uint16_t port, const std::string& address = "127.0.0.1");
 
 void set_blocking(int fd, bool blocking);
 void set_nodelay(int fd);

@@ -59,6 +59,12 @@ def run_alone(program: Path, *arguments: str) -> str:
     return done.stdout
 
 
+def start_on(cpu: int, program: Path, *arguments: str) -> subprocess.Popen:
+    """Something that runs until it is terminated."""
+    return subprocess.Popen([str(program), *arguments], env=clean_environment(),
+                            preexec_fn=_pin_to(cpu))
+
+
 class Server:
     """A server for the time of a with statement."""
 
@@ -111,8 +117,7 @@ class Server:
 
 def start_load(settings: Settings, client: str, **options: object) -> subprocess.Popen:
     """A client that ends by itself when its server does."""
-    return subprocess.Popen(_command(settings.program(client), options), env=clean_environment(),
-                            preexec_fn=_pin_to(LOAD_CPU))
+    return start_on(LOAD_CPU, *_command(settings.program(client), options))
 
 
 def load(settings: Settings, client: str, server: Server, **options: object) -> dict[str, float]:

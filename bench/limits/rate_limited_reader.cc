@@ -61,6 +61,7 @@ class Record {
     const auto short_index = static_cast<std::size_t>(when / short_window);
     const auto long_index = static_cast<std::size_t>(when / long_window);
     totals_[member] += count;
+    ++reads_;
     if (short_index < sums_.size()) sums_[short_index] += count;
     if (long_index < by_second_.size()) by_second_[long_index][member] += count;
   }
@@ -69,6 +70,7 @@ class Record {
     const double bytes = std::accumulate(totals_.begin(), totals_.end(), 0.0);
     std::printf("{\"delivered\": %.5f, \"cpu_us_per_mb\": %.3f, \"cpu_share\": %.5f, ",
                 bytes / elapsed_ / configured, cpu_ * 1e12 / bytes, cpu_ / elapsed_);
+    std::printf("\"reads\": %.0f, \"cpu_us_per_read\": %.4f, ", reads_, cpu_ * 1e6 / reads_);
     std::printf("\"fairness\": %.6f, \"fairness_by_second\": [", fairness(totals_));
     for (std::size_t i = 0; i < by_second_.size(); ++i) {
       std::printf("%s%.6f", i ? ", " : "", fairness(by_second_[i]));
@@ -82,6 +84,7 @@ class Record {
   Counts sums_;
   std::vector<Counts> by_second_;
   Counts totals_;
+  double reads_ = 0;
   double started_ = 0;
   double elapsed_ = 0;
   double cpu_ = 0;
@@ -138,7 +141,16 @@ class Reader {
       bufferevent_set_rate_limit(stream, config_);
     }
     bufferevent_enable(stream, EV_READ);
-    if (joined_ == members_.size()) after(warm_up_, on_warm);
+    if (joined_ == members_.size()) begin();
+  }
+
+  // Without a warm-up from the very first byte on.
+  void begin() {
+    if (warm_up_ > 0) {
+      after(warm_up_, on_warm);
+    } else {
+      on_warm(-1, 0, this);
+    }
   }
 
   static void on_read(bufferevent* stream, void* arg) {

@@ -6,7 +6,8 @@ packages_format=(clang-format)
 packages_check=(binutils clang python3)
 packages_programs=(bitlbee dnsproxy fstrm-bin gearman-job-server gearman-tools libmemcached-tools links2 memcached
   nsd openbsd-inetd openssl python3 redis-server redsocks remctl-server sslsplit tcpbench tmux trickle unbound webdis)
-packages_bench=(libbenchmark-dev libevent-dev python3)
+packages_bench=(iproute2 libbenchmark-dev libevent-dev libpcre2-8-0 python3)
+packages_unpacked=(libnginx-mod-stream nginx)  # for script/bench, which must not start a web server
 packages_fuzz=(clang libclang-rt-14-dev)
 
 # need PACKAGE...: installs those that are missing. Says nothing when none is.
@@ -32,6 +33,23 @@ need() {
     die "could not install ${missing[*]} (whole log: $log)"
   fi
   rm -f "$log"
+}
+
+# unpack FOLDER PACKAGE...: puts their files into a folder instead of installing them, so that no service starts.
+# Without them something is left out, which is no reason to give up.
+unpack() {
+  local folder=$1 archives archive
+  shift
+  [[ ! -d $folder ]] && command -v apt-get >/dev/null || return 0
+  say "unpacking $*"
+  archives=$(mktemp -d)
+  if (cd "$archives" && apt-get download -q "$@" >log 2>&1); then
+    mkdir -p "$folder"
+    for archive in "$archives"/*.deb; do dpkg-deb --extract "$archive" "$folder"; done
+  else
+    say "could not download $*: going on without"
+  fi
+  rm -rf "$archives"
 }
 
 as_root() {
