@@ -229,7 +229,7 @@ struct evbuffer final : ev::Allocated {
   // The observer; or, with extras_bit, the extras, which then know the observer. One pointer, because
   // every stream pays for it twice.
   std::uintptr_t heard_by_ = 0;
-  int plain_fd_ = -1;                   // the last descriptor that send() refused: no socket
+  int plain_fd_ = -1;  // the last descriptor that send() refused: no socket
   std::uint8_t flags_ = 0;
 };
 

@@ -11,16 +11,15 @@ void ActiveQueue::set_priorities(int count) {
 }
 
 void ActiveQueue::push_later(event_callback& callback) noexcept {
-  callback.evcb_flags |= EVLIST_ACTIVE_LATER;
+  set_flag(callback, EVLIST_ACTIVE_LATER);
   later_.push_back(callback);
   size_++;
 }
 
 void ActiveQueue::remove(event_callback& callback) noexcept {
-  const bool later = (callback.evcb_flags & EVLIST_ACTIVE_LATER) != 0;
+  const bool later = has_flag(callback, EVLIST_ACTIVE_LATER);
   (later ? later_ : list(callback.evcb_pri)).remove(callback);
-  callback.evcb_flags =
-      static_cast<short>(callback.evcb_flags & ~(EVLIST_ACTIVE | EVLIST_ACTIVE_LATER));
+  clear_flag(callback, EVLIST_ACTIVE | EVLIST_ACTIVE_LATER);
   size_--;
 }
 

@@ -7,6 +7,7 @@
 
 #include <memory>
 
+#include "loop/event.h"
 #include "sys/memory.h"
 
 namespace ev {
@@ -83,7 +84,7 @@ class ActiveQueue {
 };
 
 inline void ActiveQueue::push(event_callback& callback) noexcept {
-  callback.evcb_flags |= EVLIST_ACTIVE;
+  set_flag(callback, EVLIST_ACTIVE);
   list(callback.evcb_pri).push_back(callback);
   size_++;
 }

@@ -56,7 +56,10 @@ void event_base::close_callback(event_callback& callback, bool run_finalizers) n
       if (run_finalizers) run_finalizer(ev::event_of(callback), true);
       break;
     case ev::Closure::release:
-      if (run_finalizers) callback.evcb_cb_union.evcb_selfcb(&callback, callback.evcb_arg);
+      if (run_finalizers) {
+        const Unlocked unlocked(lock_);  // what is released may have a lock that comes before ours
+        callback.evcb_cb_union.evcb_selfcb(&callback, callback.evcb_arg);
+      }
       break;
     default:
       if (ev::belongs_to_event(callback)) withdraw(ev::event_of(callback));

@@ -5,6 +5,8 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include <atomic>
+
 #include "loop/backend.h"
 #include "loop/deferred.h"
 
@@ -35,18 +37,27 @@ inline Closure closure_of(const event_callback& callback) noexcept {
 inline void set_closure(event_callback& callback, Closure closure) noexcept {
   callback.evcb_closure = static_cast<std::uint8_t>(closure);
 }
+// The flags change under the loop's lock. A stream asks for those of its own events without it: for
+// what only the stream's own calls change, while the loop may be changing the others.
+inline int flags_of(const event_callback& callback) noexcept {
+  return std::atomic_ref(const_cast<event_callback&>(callback).evcb_flags)
+      .load(std::memory_order_relaxed);
+}
+inline void set_flags(event_callback& callback, int flags) noexcept {
+  std::atomic_ref(callback.evcb_flags).store(static_cast<short>(flags), std::memory_order_relaxed);
+}
 inline bool has_flag(const event_callback& callback, int flags) noexcept {
-  return (callback.evcb_flags & flags) != 0;
+  return (flags_of(callback) & flags) != 0;
 }
 inline bool has_flag(const event& ev, int flags) noexcept {
   return has_flag(ev.ev_evcallback, flags);
 }
 inline void set_flag(event_callback& callback, int flags) noexcept {
-  callback.evcb_flags = static_cast<short>(callback.evcb_flags | flags);
+  set_flags(callback, flags_of(callback) | flags);
 }
 inline void set_flag(event& ev, int flags) noexcept { set_flag(ev.ev_evcallback, flags); }
 inline void clear_flag(event_callback& callback, int flags) noexcept {
-  callback.evcb_flags = static_cast<short>(callback.evcb_flags & ~flags);
+  set_flags(callback, flags_of(callback) & ~flags);
 }
 inline void clear_flag(event& ev, int flags) noexcept { clear_flag(ev.ev_evcallback, flags); }
 

@@ -83,9 +83,7 @@ bool FdStream::wait_readable() { return loop().add(ev_read, set_or_null(timeout_
 
 bool FdStream::wait_writable() { return loop().add(ev_write, set_or_null(timeout_write)); }
 
-bool FdStream::is_waiting_writable() const noexcept {
-  return (ev_write.ev_evcallback.evcb_flags & EVLIST_INSERTED) != 0;
-}
+bool FdStream::is_waiting_writable() const noexcept { return has_flag(ev_write, EVLIST_INSERTED); }
 
 void FdStream::stop(short what) {
   if ((what & EV_READ) != 0) loop().remove_noblock(ev_read);
@@ -102,7 +100,7 @@ void FdStream::pause(short what) {
 }
 
 void FdStream::adjust_timeouts() {
-  if ((ev_read.ev_evcallback.evcb_flags & EVLIST_INSERTED) != 0) {
+  if (has_flag(ev_read, EVLIST_INSERTED)) {
     if (set_or_null(timeout_read) != nullptr && wants_read()) {
       wait_readable();
     } else {

@@ -298,6 +298,7 @@ class FilterStream final : public TimerStream {
 }  // namespace
 
 bufferevent* new_filter(Stream& underlying, const FilterFunctions& functions, int options) {
+  shared_lock(underlying, options);  // first: Hold gives back the lock that it took
   Hold hold(underlying);
   return new FilterStream(underlying, functions, options);
 }

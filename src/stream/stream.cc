@@ -41,10 +41,15 @@ StreamExtras& Stream::extras() {
 
 void Stream::use_lock(Lock lock) {
   if (!lock) return;
+  StreamExtras& state = extras();
+  auto mailbox = std::make_unique<Mailbox>(*this);
+  // Without a lock yet: that takes their memory, and nothing may fail once they borrow ours.
+  input_.enable_locking({});
+  output_.enable_locking({});
   input_.enable_locking(Lock::borrow(lock.handle()));
   output_.enable_locking(Lock::borrow(lock.handle()));
-  extras().mailbox = std::make_unique<Mailbox>(*this);
-  extras().lock = std::move(lock);
+  state.mailbox = std::move(mailbox);
+  state.lock = std::move(lock);
 }
 
 // --- references ---

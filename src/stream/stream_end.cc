@@ -41,7 +41,8 @@ void Stream::note_output() {
   if (state.is_over_limit && output_.size() < state.output_limit) state.is_over_limit = false;
   if (state.drain_notice != nullptr) state.drain_notice->output_left();
   if (state.shutdown != nullptr) state.shutdown->step_soon();
-  if (state.above != nullptr) state.above->output_progressed();
+  // The layers above wait until nothing is left in this one.
+  if (state.above != nullptr && output_.empty()) state.above->output_progressed();
 }
 
 void Stream::note_event(short what) {

@@ -12,7 +12,7 @@ namespace {
 void run_timer(Loop& loop, event& timer, const timeval& timeout, bool is_moving) {
   if (is_moving && timerisset(&timeout)) {
     loop.add(timer, &timeout);
-  } else if ((timer.ev_evcallback.evcb_flags & EVLIST_TIMEOUT) != 0) {
+  } else if (has_flag(timer, EVLIST_TIMEOUT)) {
     loop.remove_noblock(timer);
   }
 }

@@ -2,6 +2,7 @@
 // brings the work that was put off with Loop::flush_soon().
 #pragma once
 
+#include "loop/event.h"
 #include "stream/stream.h"
 
 namespace ev {
@@ -22,7 +23,7 @@ class TimerStream : public Stream {
 
  private:
   static bool may_run(const event& timer, const timeval& timeout) noexcept {
-    return timerisset(&timeout) || (timer.ev_evcallback.evcb_flags & EVLIST_TIMEOUT) != 0;
+    return timerisset(&timeout) || has_flag(timer, EVLIST_TIMEOUT);
   }
   void run_read_timer();
   void run_write_timer();

@@ -248,12 +248,13 @@ TEST_F(TwoLoops, MayBeFreedByAThirdThread) {
   std::thread other([&] { workers_[1]->run(); });
   std::thread third([&] {
     for (int i = 0; i < 100; i++) workers_[0]->end.write("bytes");
-    for (auto& worker : workers_) worker->end.free();
+    for (auto& worker : workers_) bufferevent_free(worker->end.bev);
     for (auto& worker : workers_) worker->stop();
   });
   workers_[0]->run();
   third.join();
   other.join();
+  for (auto& worker : workers_) worker->end.bev = nullptr;
 }
 
 }  // namespace

@@ -43,7 +43,7 @@ bufferevent* lowest(bufferevent* top);
 // hold no more than `all`, or 1,000 bytes each.
 void limit_output_below(bufferevent* top, std::size_t all = 100'000);
 // More than all buffers between two ends hold then.
-inline constexpr std::size_t more_than_fits = 2U << 20;
+inline constexpr std::size_t more_than_fits = 1U << 20;
 
 // One end: keeps what arrives and notes what it is told. The hooks run in the callbacks, behind
 // that.
