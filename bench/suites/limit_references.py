@@ -24,7 +24,7 @@ LONGER_WARM_UP = 1  # nginx counts in whole seconds
 Read = Callable[[float, float], dict]  # rate and seconds; what plain_reader reports
 
 
-class Unavailable(Exception):
+class Unavailable(BenchmarkError):
     """Not installed, or not permitted."""
 
 
@@ -53,6 +53,7 @@ def _nginx(settings: Settings) -> Read:
         program = root / "usr/sbin/nginx"
         module = root / "usr/lib/nginx/modules/ngx_stream_module.so"
         if program.exists() and module.exists():
+            _command(program, "-v")
             return lambda rate, seconds: _read_by_nginx(settings, (program, module), rate, seconds)
     raise Unavailable("not installed (Debian: nginx and libnginx-mod-stream)")
 
@@ -127,7 +128,7 @@ def _command(*words: object) -> None:
                           stderr=subprocess.STDOUT)
     if done.returncode != 0:
         why = done.stdout.strip().split("\n")[-1] or f"{words[0]} ended with {done.returncode}"
-        raise Unavailable(f"not permitted ({why})")
+        raise Unavailable(f"not possible here ({why})")
 
 
 @contextmanager
