@@ -198,8 +198,9 @@ void RateGroup::remove_member(Throttle& member, Farewell farewell, TimePoint now
     first_member_ = member.next_member_;
   }
   member.next_member_ = member.previous_member_ = nullptr;
-  member.group_ = nullptr;
   --size_;
+  // Last: from here on the member may be destroyed by a thread that does not take our lock.
+  member.group_.store(nullptr, std::memory_order_release);
 }
 
 std::size_t RateGroup::size() {

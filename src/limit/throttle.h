@@ -56,7 +56,8 @@ class Throttle final : public Allocated {
   // Leaves the group it is in. Waiting directions are resumed to ask again.
   void join(RateGroup& group, TimePoint now);
   void leave(TimePoint now);
-  RateGroup* group() const { return group_.load(std::memory_order_relaxed); }
+  // Null: whoever took us out of a group that ended has let go of us.
+  RateGroup* group() const { return group_.load(std::memory_order_acquire); }
   bool set_weight(std::uint32_t weight);  // among the members of the group, at least 1
   void set_segment_cost(const SegmentCost& cost) { cost_ = cost; }
 
