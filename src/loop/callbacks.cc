@@ -5,6 +5,7 @@
 
 #include "loop/debug_mode.h"
 #include "loop/loop.h"
+#include "sys/door.h"
 #include "sys/memory.h"
 
 using ev::closure_of;
@@ -67,7 +68,7 @@ void event_base::run_event(event& ev) noexcept {
       run_finalizer(ev, true);
       break;
     case ev::Closure::persist:
-      restart_timer(ev);
+      restart(ev);
       [[fallthrough]];
     default:
       call(ev);
@@ -92,8 +93,8 @@ void event_base::call(const event& ev) noexcept {
 }
 
 // The next timeout is counted from the last one, so that a period does not drift; those that were
-// missed are left out.
-void event_base::restart_timer(event& ev) noexcept {
+// missed are left out. An event that timed out is watched for again, too.
+void event_base::restart(event& ev) noexcept {
   const timeval interval = ev.ev_.ev_io.ev_timeout;
   if (interval.tv_sec == 0 && interval.tv_usec == 0) return;
   ev::Deadline next = deadline_after(interval);
@@ -101,6 +102,11 @@ void event_base::restart_timer(event& ev) noexcept {
     const auto now = std::chrono::floor<std::chrono::microseconds>(clock_.now());
     const ev::Deadline regular = ev::deadline_of(ev) + ev::to_microseconds(interval);
     if (regular >= now) next = regular;
+  }
+  const bool watches = (ev.ev_events & ev::io_conditions) != 0;
+  if (watches && !has_flag(ev, EVLIST_INSERTED) &&
+      !ev::value_or(false, [&] { return watch(ev); })) {
+    return;
   }
   start_timer(ev, next);
   note_pending(ev);

@@ -94,10 +94,12 @@ void event_base::start_timer(event& ev, ev::Deadline deadline) noexcept {
   if (is_waiting_ && *timers_.next() >= deadline) wakeup_.ring();
 }
 
-// Rounded up, so that no timer fires early.
+// Rounded up, so that no timer fires early; but one without a delay is due in this very microsecond.
 ev::Deadline event_base::deadline_after(const timeval& delay) noexcept {
-  return std::chrono::ceil<std::chrono::microseconds>(clock_.start_of_delay()) +
-         ev::to_microseconds(delay);
+  using std::chrono::microseconds;
+  const microseconds length = ev::to_microseconds(delay);
+  if (length <= length.zero()) return std::chrono::floor<microseconds>(clock_.now()) + length;
+  return std::chrono::ceil<microseconds>(clock_.start_of_delay()) + length;
 }
 
 bool event_base::once(int fd, short what, event_callback_fn callback, void* arg,
@@ -195,7 +197,8 @@ void event_base::wait_for_callback(const event& ev) noexcept {
 
 bool event_base::remove_timer(event& ev) noexcept {
   std::lock_guard guard(lock_);
-  if (has_flag(ev, EVLIST_TIMEOUT)) stop_timer(ev);
+  if (!has_flag(ev, EVLIST_TIMEOUT)) return true;  // one that timed out needs it to come back
+  stop_timer(ev);
   if (closure_of(ev.ev_evcallback) == ev::Closure::persist) ev.ev_.ev_io.ev_timeout = {};
   note_pending(ev);
   return true;

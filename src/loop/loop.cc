@@ -196,13 +196,20 @@ void event_base::expire_timers() noexcept {
   while (event* expired = timers_.take_expired(now)) {
     for (event *ev = expired, *next; ev != nullptr; ev = next) {
       next = ev::TimerWheel::next_of(*ev);
-      ev::clear_flag(*ev, EVLIST_TIMEOUT);
-      count_added(ev->ev_evcallback, -1);
-      // Programs compare with one condition: what became ready too late is not told as well.
-      if (has_flag(*ev, ev::active_flags)) deactivate(ev->ev_evcallback);
-      activate_locked(*ev, EV_TIMEOUT, 1);
+      expire(*ev);
     }
   }
+}
+
+// The event goes with its timeout, and what became ready too late is not told as well: programs
+// compare with one condition. A persistent event comes back when its callback runs.
+void event_base::expire(event& ev) noexcept {
+  ev::clear_flag(ev, EVLIST_TIMEOUT);
+  count_added(ev.ev_evcallback, -1);
+  if (has_flag(ev, ev::active_flags)) deactivate(ev.ev_evcallback);
+  if (has_flag(ev, EVLIST_INSERTED)) unwatch_fired(ev);
+  note_pending(ev);
+  activate_locked(ev, EV_TIMEOUT, 1);
 }
 
 // --- stopping ---

@@ -175,6 +175,7 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
   bool wait_in_backend(int flags);
   std::optional<ev::Duration> wait_time(int flags) noexcept;
   void expire_timers() noexcept;
+  void expire(event& ev) noexcept;
   bool has_work() const noexcept;
   bool rebuild();
 
@@ -185,7 +186,7 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
   void run_event(event& ev) noexcept;
   void drop_fired(event& ev) noexcept;
   void call(const event& ev) noexcept;
-  void restart_timer(event& ev) noexcept;
+  void restart(event& ev) noexcept;
   void run_signal(event& ev) noexcept;
   void run_finalizer(event& ev, bool free_after) noexcept;
   void set_running(event* ev) noexcept { running_.store(ev, std::memory_order_relaxed); }

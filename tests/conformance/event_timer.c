@@ -2,6 +2,7 @@
  * reported, never durations. */
 #include <event2/event.h>
 #include <event2/util.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -123,6 +124,70 @@ static void persistent_io_with_timeout_rearms(void) {
   SEE(event_base_loop(base, EVLOOP_ONCE));
   SEE(event_base_loop(base, EVLOOP_ONCE));
   SEE_STR(ev_names((short)event_pending(ev, EV_READ | EV_TIMEOUT, NULL)));
+  event_free(ev);
+  event_base_free(base);
+}
+
+static void see_pending(const char* label, const struct event* ev) {
+  obs("%s: %s", label, ev_names((short)event_pending(ev, EV_READ | EV_TIMEOUT | EV_SIGNAL, NULL)));
+}
+
+static void see_other(evutil_socket_t fd, short what, void* other) {
+  (void)fd;
+  obs("first, %s", ev_names(what));
+  see_pending("the other one", other);
+}
+
+static void see_itself(evutil_socket_t fd, short what, void* self) {
+  (void)fd;
+  obs("called, %s", ev_names(what));
+  see_pending("itself", self);
+}
+
+static void event_that_timed_out_is_out_until_its_callback(void) {
+  static const short flags[] = {EV_READ, EV_READ | EV_PERSIST};
+  evutil_socket_t sv[2];
+  struct event *urgent, *late;
+  size_t i;
+  unix_pair(sv);
+  for (i = 0; i < 2; ++i) {
+    base = event_base_new();
+    event_base_priority_init(base, 2);
+    late = event_new(base, sv[0], flags[i], see_itself, event_self_cbarg());
+    urgent = event_new(base, -1, 0, see_other, late);
+    event_priority_set(late, 1), event_priority_set(urgent, 0);
+    event_add(late, msec(1));
+    event_active(urgent, EV_READ, 1);
+    usleep(20000);
+    SEE(event_base_loop(base, EVLOOP_ONCE));
+    SEE(write(sv[1], "x", 1));
+    SEE(event_base_loop(base, EVLOOP_NONBLOCK | EVLOOP_ONCE));
+    SEE(event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED));
+    event_free(late), event_free(urgent);
+    event_base_free(base);
+  }
+}
+
+static void zero_interval_is_the_last_one(void) {
+  evutil_socket_t sv[2];
+  struct event* ev;
+  unix_pair(sv);
+  base = event_base_new();
+  ev = event_new(base, sv[0], EV_READ | EV_PERSIST, see_itself, event_self_cbarg());
+  event_add(ev, msec(0));
+  SEE(event_base_loop(base, 0));
+  see_pending("afterwards", ev);
+  event_free(ev);
+  event_base_free(base);
+}
+
+static void persistent_signal_goes_with_its_timeout(void) {
+  struct event* ev;
+  base = event_base_new();
+  ev = event_new(base, SIGUSR1, EV_SIGNAL | EV_PERSIST, see_itself, event_self_cbarg());
+  event_add(ev, msec(1));
+  SEE(event_base_loop(base, 0));
+  see_pending("afterwards", ev);
   event_free(ev);
   event_base_free(base);
 }
@@ -372,6 +437,9 @@ const struct conf_case conf_cases[] = {CASE(order_is_by_deadline),
                                        CASE(plain_timer_does_not_repeat),
                                        CASE(persistent_timer_skips_missed_ticks),
                                        CASE(persistent_io_with_timeout_rearms),
+                                       CASE(event_that_timed_out_is_out_until_its_callback),
+                                       CASE(zero_interval_is_the_last_one),
+                                       CASE(persistent_signal_goes_with_its_timeout),
                                        CASE(remove_timer_of_io_event),
                                        CASE(remove_timer_of_pure_timer),
                                        CASE(zero_timeout_runs_in_next_turn),

@@ -262,6 +262,21 @@ TEST(Loop, TellsOfATimeoutAlone) {
   EXPECT_EQ(reader.last, EV_TIMEOUT);
 }
 
+TEST(Loop, TellsALatecomerOfItsTimeoutAlone) {
+  FakeLoop loop;
+  ASSERT_TRUE(loop->set_priorities(2));
+  TestEvent urgent(*loop, -1, 0);
+  TestEvent reader(*loop, 0, EV_READ | EV_PERSIST);
+  ASSERT_TRUE(set_priority(urgent.ev, 0));
+  ASSERT_TRUE(set_priority(reader.ev, 1));
+  ASSERT_TRUE(reader.add(milliseconds(10)));
+  fake_now += milliseconds(10);
+  loop->activate(urgent.ev, EV_READ);
+  loop->run(nonblock | EVLOOP_ONCE);
+  EXPECT_EQ(reader.runs, 1);
+  EXPECT_EQ(reader.last, EV_TIMEOUT);
+}
+
 TEST(Loop, DoesNotReviveADeletedPersistentEvent) {
   FakeLoop loop;
   TestEvent reader(*loop, 0, EV_READ | EV_PERSIST);
