@@ -51,8 +51,10 @@ void check_may_assign(const event& ev, int fd, short events) {
 // its callback may be running, so the base is asked if it is there.
 int delete_event(event* ev, bool (event_base::*remove)(event&) noexcept, const char* function) {
   if (!is_ready(ev, function)) return -1;
-  if (ev::is_idle(*ev) && (!ev::threads_enabled() || !event_base::is_alive(ev->ev_base))) {
-    return 0;
+  if (ev::is_idle(*ev)) {
+    const bool needs_base =
+        ev::threads_enabled() ? event_base::is_alive(ev->ev_base) : ev::has_calls_due(*ev);
+    if (!needs_base) return 0;
   }
   return (ev->ev_base->*remove)(*ev) ? 0 : -1;
 }

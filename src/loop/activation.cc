@@ -70,8 +70,15 @@ void event_base::activate_signal(int signal) noexcept {
   }
 }
 
-void event_base::activate_signals() noexcept {
+// Signals are looked at by a callback that is the first of its turn, so that their events come
+// behind those of descriptors and timers.
+void event_base::note_signals() noexcept {
   if (signals_ == nullptr || !signals_->port().take_any()) return;
+  if (!signals_due_.is_scheduled()) activate_callback(signals_due_.callback);
+}
+
+void event_base::activate_signals() noexcept {
+  std::lock_guard guard(lock_);
   for (int signal = 1; signal < NSIG; signal++) {
     const unsigned deliveries = signals_->port().take(signal);
     if (deliveries == 0) continue;
@@ -86,7 +93,7 @@ void event_base::ready(int fd, Interest what) {
   is_waiting_ = false;  // the wait is over: what becomes active now needs no ring
   if (fd == wakeup_.fd()) {
     wakeup_.answer();
-    activate_signals();
+    note_signals();
     return;
   }
   bool heard = false;

@@ -76,6 +76,11 @@ inline bool is_idle(const event& ev) noexcept {
   return !has_flag(ev, ~(EVLIST_INIT | EVLIST_INTERNAL));
 }
 
+// A signal event whose callback is running, and is to be called again for the same delivery.
+inline bool has_calls_due(const event& ev) noexcept {
+  return is_signal(ev) && ev.ev_.ev_signal.ev_pncalls != nullptr;
+}
+
 inline Interest interest_of(const event& ev) noexcept {
   return static_cast<Interest>(ev.ev_events & (io_conditions | EV_ET));
 }

@@ -17,9 +17,10 @@ using ev::is_signal;
 using ev::set_closure;
 using ev::set_flag;
 
-// Ends the calls that are still due for one delivery of the signal, if its callback is running.
 void stop_calls(event& ev) noexcept {
-  if (is_signal(ev) && ev.ev_.ev_signal.ev_pncalls != nullptr) *ev.ev_.ev_signal.ev_pncalls = 0;
+  if (!ev::has_calls_due(ev)) return;
+  *ev.ev_.ev_signal.ev_pncalls = 0;
+  ev.ev_.ev_signal.ev_pncalls = nullptr;  // soon these are another event's calls
 }
 
 }  // namespace
@@ -178,6 +179,7 @@ bool event_base::remove_block(event& ev) noexcept { return remove_and_wait(ev, W
 bool event_base::remove_and_wait(event& ev, Wait wait) noexcept {
   std::lock_guard guard(lock_);
   if (has_flag(ev, EVLIST_FINALIZING)) return true;
+  stop_calls(ev);  // also of an event that went from its lists when it fired
   if (!is_idle(ev)) {
     withdraw(ev);
     notify();

@@ -26,6 +26,11 @@ event_base::event_base(const event_config& config, const ev::BackendInfo& info,
       timers_(std::chrono::floor<std::chrono::microseconds>(clock_.read())) {
   if (lock_) callback_done_.make();
   active_.set_priorities(1);
+  const auto activate = [](event_callback*, void* loop) {
+    static_cast<event_base*>(loop)->activate_signals();
+  };
+  signals_due_.assign(activate, this, 0);
+  ev::set_flag(signals_due_.callback, EVLIST_INTERNAL);
   ev::too_late_for_debug_mode();
   enter_alive();
 }

@@ -165,6 +165,7 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
   void activate_locked(event& ev, short what, short calls) noexcept;
   void activate_callback(event_callback& callback) noexcept;
   void deactivate(event_callback& callback) noexcept;
+  void note_signals() noexcept;
   void activate_signals() noexcept;
   void count_added(const event_callback& callback, int by) noexcept;
   void notify() noexcept;
@@ -217,6 +218,7 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
   ev::FdMap fds_;
   ev::Wakeup wakeup_;
   std::unique_ptr<ev::SignalMap> signals_;  // made for the first signal event
+  ev::Deferred signals_due_;                // active when signals were delivered
   ev::OnceList onces_;
   ev::Watchers prepare_;
   ev::Watchers check_;

@@ -206,6 +206,72 @@ static void deleted_in_callback_drops_further_calls(void) {
   event_base_free(base);
 }
 
+static void free_self(evutil_socket_t fd, short what, void* arg) {
+  (void)fd, (void)what;
+  ++runs;
+  event_free(arg);
+}
+
+static void freed_in_callback_drops_further_calls(void) {
+  struct event* ev;
+  base = event_base_new();
+  ev = event_new(base, SIGUSR1, EV_SIGNAL, free_self, event_self_cbarg());
+  event_add(ev, NULL);
+  raise(SIGUSR1), raise(SIGUSR1), raise(SIGUSR1);
+  SEE(event_base_loop(base, 0));
+  SEE(runs);
+  ev = event_new(base, SIGUSR1, EV_SIGNAL | EV_PERSIST, free_self, event_self_cbarg());
+  event_active(ev, EV_SIGNAL, 3);
+  SEE(event_base_loop(base, 0));
+  SEE(runs);
+  event_base_free(base);
+}
+
+static struct event* deleted_before;
+
+static void delete_the_other(evutil_socket_t fd, short what, void* arg) {
+  (void)fd, (void)what, (void)arg;
+  ++runs;
+  SEE(event_del(deleted_before));
+}
+
+static void deletion_drops_the_calls_of_its_event_only(void) {
+  struct event* ev;
+  base = event_base_new();
+  deleted_before = event_new(base, SIGUSR1, EV_SIGNAL, delete_self, event_self_cbarg());
+  ev = event_new(base, SIGUSR2, EV_SIGNAL, delete_the_other, NULL);
+  event_active(deleted_before, EV_SIGNAL, 2);
+  event_active(ev, EV_SIGNAL, 2);
+  SEE(event_base_loop(base, 0));
+  SEE(runs);
+  event_free(deleted_before);
+  event_free(ev);
+  event_base_free(base);
+}
+
+static void log_name(evutil_socket_t fd, short what, void* arg) {
+  (void)fd, (void)what;
+  obs("%s", (const char*)arg);
+}
+
+static void runs_behind_descriptors_and_timers(void) {
+  struct event *sig, *timer, *reader;
+  int p[2];
+  SEE(pipe(p));
+  SEE(write(p[1], "x", 1));
+  base = event_base_new();
+  sig = signal_event(SIGUSR1, 0, "signal");
+  timer = event_new(base, -1, 0, log_name, (void*)"timer");
+  reader = event_new(base, p[0], EV_READ, log_name, (void*)"reader");
+  event_add(sig, NULL);
+  raise(SIGUSR1);
+  event_add(timer, msec(1)), event_add(reader, NULL);
+  usleep(20000);
+  SEE(event_base_loop(base, EVLOOP_ONCE));
+  event_free(sig), event_free(timer), event_free(reader);
+  event_base_free(base);
+}
+
 static void active_with_several_calls(void) {
   struct event* ev;
   base = event_base_new();
@@ -337,24 +403,32 @@ static void works_after_reinit_in_child(void) {
   event_base_free(base);
 }
 
-const struct conf_case conf_cases[] = {CASE(plain_signal_fires_once),
-                                       CASE(persistent_signal_repeats),
-                                       CASE(raised_three_times_is_called_three_times),
-                                       CASE(two_events_for_one_signal),
-                                       CASE(two_different_signals),
-                                       CASE(previous_handler_comes_back),
-                                       CASE(base_free_restores_the_handler),
-                                       CASE(signal_with_timeout),
-                                       CASE(signal_keeps_the_loop_alive),
-                                       CASE(impossible_signal_numbers),
-                                       CASE(signal_raised_in_a_callback),
-                                       CASE(deleted_in_callback_drops_further_calls),
-                                       CASE(active_with_several_calls),
-                                       CASE(loopbreak_ends_repeated_calls),
-                                       CASE(active_by_signal),
-                                       CASE(signal_from_another_process),
-                                       CASE(child_signal_event),
-                                       CASE(second_base_takes_over_signals),
-                                       CASE(evsignal_macros),
-                                       CASE(works_after_reinit_in_child),
-                                       CASES_END};
+const struct conf_case conf_cases[] = {
+    CASE(plain_signal_fires_once),
+    CASE(persistent_signal_repeats),
+    CASE(raised_three_times_is_called_three_times),
+    CASE(two_events_for_one_signal),
+    CASE(two_different_signals),
+    CASE(previous_handler_comes_back),
+    CASE(base_free_restores_the_handler),
+    CASE(signal_with_timeout),
+    CASE(signal_keeps_the_loop_alive),
+    CASE(impossible_signal_numbers),
+    CASE(signal_raised_in_a_callback),
+    CASE(deleted_in_callback_drops_further_calls),
+    CASE(freed_in_callback_drops_further_calls),
+    EXCEPTION(deletion_drops_the_calls_of_its_event_only, "better: stock follows a stale pointer",
+              "event_del(deleted_before) = 0\n"
+              "event_del(deleted_before) = 0\n"
+              "event_base_loop(base, 0) = 1\n"
+              "runs = 3"),
+    CASE(runs_behind_descriptors_and_timers),
+    CASE(active_with_several_calls),
+    CASE(loopbreak_ends_repeated_calls),
+    CASE(active_by_signal),
+    CASE(signal_from_another_process),
+    CASE(child_signal_event),
+    CASE(second_base_takes_over_signals),
+    CASE(evsignal_macros),
+    CASE(works_after_reinit_in_child),
+    CASES_END};
