@@ -102,15 +102,16 @@ Sockaddr as(const sockaddr& address) noexcept {
   return copy;
 }
 
+// Programs have seen lists sorted like this: numbers as they lie in memory, not as they are meant.
 int compare_ipv4(const sockaddr_in& a, const sockaddr_in& b, bool with_port) noexcept {
-  if (const int host = order(ntohl(a.sin_addr.s_addr), ntohl(b.sin_addr.s_addr))) return host;
-  return with_port ? order(ntohs(a.sin_port), ntohs(b.sin_port)) : 0;
+  if (const int host = order(a.sin_addr.s_addr, b.sin_addr.s_addr)) return host;
+  return with_port ? order(a.sin_port, b.sin_port) : 0;
 }
 
 int compare_ipv6(const sockaddr_in6& a, const sockaddr_in6& b, bool with_port) noexcept {
   if (const int host = std::memcmp(&a.sin6_addr, &b.sin6_addr, sizeof a.sin6_addr))
     return sign(host);
-  return with_port ? order(ntohs(a.sin6_port), ntohs(b.sin6_port)) : 0;
+  return with_port ? order(a.sin6_port, b.sin6_port) : 0;
 }
 
 // "::1017:0" looks to the C library like an IPv4 address in the long abandoned form "::16.23.0.0".

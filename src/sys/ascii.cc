@@ -5,9 +5,7 @@
 namespace ev {
 namespace {
 
-unsigned char lower(char c) noexcept {
-  return static_cast<unsigned char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-}
+char lower(char c) noexcept { return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c); }
 
 }  // namespace
 
@@ -19,8 +17,8 @@ int compare_ignoring_case(const char* a, const char* b, std::size_t most) noexce
   if (most == 0 || a == b) return 0;
   if (a == nullptr || b == nullptr) return a == nullptr ? -1 : 1;
   for (; most > 0; a++, b++, most--) {
-    const unsigned char x = lower(*a);
-    const unsigned char y = lower(*b);
+    const char x = lower(*a);
+    const char y = lower(*b);
     if (x != y) return x < y ? -1 : 1;
     if (x == 0) break;
   }

@@ -1,5 +1,6 @@
 /* evutil: strings, numbers, sockets, time, random bytes. */
 #include <errno.h>
+#include <event2/event.h>
 #include <event2/util.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -21,7 +22,7 @@ static int sign(int value) { return (value > 0) - (value < 0); }
 static void case_insensitive_compare(void) {
   static const char* pairs[][2] = {{"abc", "ABC"},   {"abc", "abd"}, {"abd", "ABC"}, {"", ""},
                                    {"", "a"},        {"a", ""},      {"abc", "ab"},  {"[", "{"},
-                                   {"\xe4", "\xc4"}, {"z", "_"},     {"Z", "_"}};
+                                   {"\xe4", "\xc4"}, {"z", "_"},     {"Z", "_"},     {"\xff", "a"}};
   size_t i;
   for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); ++i) {
     obs("pair %zu: %d, 2 bytes %d, 0 bytes %d", i,
@@ -141,6 +142,11 @@ static void socket_pair_of(int family) {
 
 static void socket_pair_over_loopback(void) { socket_pair_of(AF_INET); }
 
+static void see_severity(int severity, const char* message) {
+  (void)message;
+  obs("logged with severity %d", severity);
+}
+
 static void make_nonblocking(void) {
   evutil_socket_t ends[2];
   evutil_socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
@@ -148,6 +154,7 @@ static void make_nonblocking(void) {
   SEE(evutil_make_socket_nonblocking(ends[0]));
   SEE(evutil_make_socket_nonblocking(ends[0]));
   SEE((fcntl(ends[0], F_GETFL) & O_NONBLOCK) != 0);
+  event_set_log_callback(see_severity);
   SEE(evutil_make_socket_nonblocking(-1));
 }
 
@@ -157,6 +164,7 @@ static void make_closeonexec(void) {
   SEE((fcntl(ends[0], F_GETFD) & FD_CLOEXEC) != 0);
   SEE(evutil_make_socket_closeonexec(ends[0]));
   SEE((fcntl(ends[0], F_GETFD) & FD_CLOEXEC) != 0);
+  event_set_log_callback(see_severity);
   SEE(evutil_make_socket_closeonexec(-1));
 }
 

@@ -241,17 +241,18 @@ static struct sockaddr_storage parsed(const char* text) {
 }
 
 static void comparing_addresses(void) {
-  static const char* texts[] = {"1.2.3.4:80", "1.2.3.4:81", "1.2.3.5:80",  "[::1]:80",
-                                "[::1]:81",   "[::2]:80",   "200.2.3.4:80"};
+  static const char* texts[] = {"1.2.3.4:80", "1.2.3.4:81", "1.2.3.5:80",   "[::1]:80", "[::1]:81",
+                                "[::2]:80",   "[::1]:256",  "200.2.3.4:80", "4.3.2.1:1"};
+  const size_t count = sizeof(texts) / sizeof(texts[0]);
   size_t i, j;
-  for (i = 0; i < 7; ++i) {
-    for (j = 0; j < 7; ++j) {
+  for (i = 0; i < count; ++i) {
+    for (j = 0; j < count; ++j) {
       struct sockaddr_storage a = parsed(texts[i]), b = parsed(texts[j]);
       int with = evutil_sockaddr_cmp((struct sockaddr*)&a, (struct sockaddr*)&b, 1);
       int without = evutil_sockaddr_cmp((struct sockaddr*)&a, (struct sockaddr*)&b, 0);
       int back = evutil_sockaddr_cmp((struct sockaddr*)&b, (struct sockaddr*)&a, 1);
-      obs("%s and %s: equal %d, equal without port %d, antisymmetric %d", texts[i], texts[j],
-          with == 0, without == 0, sign(with) == -sign(back));
+      obs("%s and %s: %d, %d without port, antisymmetric %d", texts[i], texts[j], sign(with),
+          sign(without), sign(with) == -sign(back));
     }
   }
 }
