@@ -173,6 +173,7 @@ bool evbuffer::prepend(const void* data, std::size_t size) {
 }
 
 bool evbuffer::drain(std::size_t size) {
+  if (empty()) return true;
   if (frozen(ev::End::front)) return false;
   take_front(std::min(size, total_));
   return true;

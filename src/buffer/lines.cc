@@ -120,6 +120,8 @@ char* evbuffer::read_line(std::size_t* length, evbuffer_eol_style style) {
   copy_from({first_, 0}, line, size);
   line[size] = '\0';
   if (length != nullptr) *length = size;
-  take_front(size + end_length);
+  // Two steps, as callbacks have always seen it.
+  if (size != 0) take_front(size);
+  take_front(std::min(end_length, total_));
   return line;
 }

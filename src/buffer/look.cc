@@ -57,7 +57,10 @@ int evbuffer::peek(iovec* vectors, int most, ssize_t bytes, const evbuffer_ptr* 
   int count = 0;
   std::size_t seen = 0;
   for (Chain* chain = place.chain; chain != nullptr && chain->length > 0; chain = chain->next) {
-    if (bytes < 0 ? fill && count == most : seen >= static_cast<std::size_t>(bytes)) break;
+    // The extent of a given position always counts.
+    const bool needed =
+        bytes < 0 || seen < static_cast<std::size_t>(bytes) || (from != nullptr && count == 0);
+    if (!needed || (bytes < 0 && fill && count == most)) break;
     const std::size_t size = chain->length - place.at;
     if (fill && count < most) {
       if (!chain->make_readable()) return -1;

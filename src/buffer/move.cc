@@ -124,8 +124,8 @@ bool evbuffer::append_reference(const void* data, std::size_t size, evbuffer_ref
 }
 
 bool evbuffer::append_shared(evbuffer& source) {
-  if (frozen(ev::End::back) || &source == this || !fits(source.total_)) return false;
   if (source.empty()) return true;
+  if (frozen(ev::End::back) || &source == this || !fits(source.total_)) return false;
   for (Chain* chain = source.first_; chain != source.last_->next; chain = chain->next) {
     if (chain->multicast || chain->kind == Chain::Kind::file) return false;
   }

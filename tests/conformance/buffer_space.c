@@ -168,6 +168,31 @@ static void peek_from_a_position(void) {
   evbuffer_free(b);
 }
 
+static void peek_nothing_from_a_position(void) {
+  struct evbuffer* b = chained_buffer("abc", "de", NULL);
+  struct evbuffer_iovec v[3];
+  struct evbuffer_ptr p;
+  size_t at;
+  for (at = 0; at <= 5; ++at) {
+    int n;
+    SEE(evbuffer_ptr_set(b, &p, at, EVBUFFER_PTR_SET));
+    SEE(evbuffer_peek(b, 0, &p, NULL, 0));
+    n = evbuffer_peek(b, 0, &p, v, 3);
+    obs("from %zu: %d", at, n);
+    if (n > 0) see_bytes("first", v[0].iov_base, v[0].iov_len);
+  }
+  evbuffer_free(b);
+}
+
+static void nothing_to_do_is_never_refused(void) {
+  struct evbuffer* b = evbuffer_new();
+  SEE(evbuffer_freeze(b, 0)), SEE(evbuffer_freeze(b, 1));
+  SEE(evbuffer_drain(b, 0));
+  SEE(evbuffer_drain(b, 10));
+  SEE(evbuffer_add_buffer_reference(b, b));
+  evbuffer_free(b);
+}
+
 static void peek_empty(void) {
   struct evbuffer* b = evbuffer_new();
   struct evbuffer_iovec v[1];
@@ -349,6 +374,8 @@ const struct conf_case conf_cases[] = {CASE(reserve_one_and_commit),
                                        CASE(reserve_moves_nothing_visible),
                                        CASE(peek_counts_extents),
                                        CASE(peek_from_a_position),
+                                       CASE(peek_nothing_from_a_position),
+                                       CASE(nothing_to_do_is_never_refused),
                                        CASE(peek_empty),
                                        CASE(frozen_front),
                                        CASE(frozen_back),
