@@ -30,8 +30,14 @@ void evbuffer::release_chains(Chain* first) noexcept {
   while (first != nullptr) std::exchange(first, first->next)->release();
 }
 
-std::size_t evbuffer::grown(std::size_t size) const noexcept {
-  return std::max(size, std::min(total_, growth_limit));
+// By what the buffer holds and the chain beside it holds: pieces between references, files and
+// chains of other buffers must not get much room each.
+std::size_t evbuffer::grown(std::size_t size, const Chain* beside) const noexcept {
+  constexpr std::size_t beside_foreign = 976;
+  const std::size_t most = beside == nullptr || beside->kind != Chain::Kind::owned
+                               ? beside_foreign
+                               : std::max(2 * beside->capacity, beside_foreign);
+  return std::max(size, std::min({total_, most, growth_limit}));
 }
 
 Chain* evbuffer::spare() const noexcept { return last_ != nullptr ? last_->next : nullptr; }
@@ -129,7 +135,7 @@ void evbuffer::copy_in_pieces(const void* data, std::size_t size) {
   const std::size_t here = room();
   const std::size_t rest = size - here;
   if (spare() == nullptr || spare()->capacity < rest) {
-    Chain* chain = Chain::make(grown(rest));
+    Chain* chain = Chain::make(grown(rest, last_));
     release_chains(std::exchange(last_->next, chain));
   }
   if (here > 0) {
@@ -153,7 +159,7 @@ bool evbuffer::prepend(const void* data, std::size_t size) {
   if (frozen(ev::End::front) || !fits(size)) return false;
   const std::size_t here = total_ > 0 ? std::min(first_->headroom(), size) : 0;
   const std::size_t rest = size - here;
-  Chain* chain = rest > 0 ? Chain::make(grown(rest)) : nullptr;
+  Chain* chain = rest > 0 ? Chain::make(grown(rest, first_)) : nullptr;
   const auto* bytes = static_cast<const std::byte*>(data);
   if (here > 0) {
     first_->offset -= here;

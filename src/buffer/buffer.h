@@ -173,7 +173,8 @@ struct evbuffer final : ev::Allocated {
 
   // Changing the chains; none of these looks at freezing or announces anything.
   bool fits(std::size_t size) const noexcept { return size <= max_size - total_; }
-  std::size_t grown(std::size_t size) const noexcept;  // how much to allocate for `size` more bytes
+  // How much to allocate for `size` more bytes.
+  std::size_t grown(std::size_t size, const ev::Chain* beside) const noexcept;
   void copy_in(const void* data, std::size_t size);
   void copy_in_pieces(const void* data, std::size_t size);
   void link_back(ev::Chain* chain) noexcept;  // a chain with bytes
@@ -188,6 +189,7 @@ struct evbuffer final : ev::Allocated {
   std::size_t room() const noexcept;
   void add_to_tail(std::size_t size) noexcept;
   void add_to_spare(std::size_t size) noexcept;
+  void commit_spare(std::size_t size) noexcept;
   void transfer(evbuffer& destination, std::size_t size);
   static void release_chains(ev::Chain* first) noexcept;
 
@@ -198,6 +200,7 @@ struct evbuffer final : ev::Allocated {
   };
   Place place_of(std::size_t offset) const noexcept;
   Place place_of(const evbuffer_ptr* position) const noexcept;
+  static Place place_behind(const Place& start, std::size_t distance) noexcept;
   bool make_readable(
       std::size_t size) const noexcept;  // the first `size` bytes; errno tells why not
   void copy_from(Place place, void* out, std::size_t size) const noexcept;

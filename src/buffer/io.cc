@@ -96,7 +96,7 @@ void evbuffer::take_in(Chain& chunk, std::size_t size) noexcept {
       add_to_tail(size);
       return chunk.release();
     }
-    const std::size_t enough = grown(size);
+    const std::size_t enough = grown(size, last_);
     if (2 * enough <= chunk.capacity) copy = Chain::try_make(enough);
   }
   if (copy != nullptr) {

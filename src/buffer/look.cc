@@ -13,12 +13,17 @@ std::size_t evbuffer::contiguous_size() const noexcept {
 }
 
 evbuffer::Place evbuffer::place_of(std::size_t offset) const noexcept {
-  Chain* chain = first_;
-  while (chain != nullptr && offset >= chain->length) {
-    offset -= chain->length;
+  return place_behind({first_, 0}, offset);
+}
+
+evbuffer::Place evbuffer::place_behind(const Place& start, std::size_t distance) noexcept {
+  Chain* chain = start.chain;
+  std::size_t at = start.at + distance;
+  while (chain != nullptr && at >= chain->length) {
+    at -= chain->length;
     chain = chain->next;
   }
-  return {chain, chain != nullptr ? offset : 0};
+  return {chain, chain != nullptr ? at : 0};
 }
 
 // Null is the start of the buffer. A position at the end knows no chain; bytes may have come behind
@@ -32,20 +37,23 @@ evbuffer::Place evbuffer::place_of(const evbuffer_ptr* position) const noexcept 
 
 bool evbuffer::set_position(evbuffer_ptr& position, std::size_t offset,
                             evbuffer_ptr_how how) const noexcept {
+  std::size_t start = 0;
   if (how == EVBUFFER_PTR_ADD) {
     // Nothing is known of a position that never was one.
     if (position.pos < 0 || offset > max_size - static_cast<std::size_t>(position.pos))
       return false;
-    offset += static_cast<std::size_t>(position.pos);
+    start = static_cast<std::size_t>(position.pos);
   } else if (how != EVBUFFER_PTR_SET) {
     return false;
   }
-  if (offset > total_) {
+  if (start + offset > total_) {
     position = {-1, {nullptr, 0}};
     return false;
   }
-  const Place place = place_of(offset);
-  position = {static_cast<ssize_t>(offset), {place.chain, place.at}};
+  // From where it is, so that stepping through a buffer does not begin at its front each time.
+  const Place from = how == EVBUFFER_PTR_ADD ? place_of(&position) : place_of(std::size_t{0});
+  const Place place = place_behind(from, offset);
+  position = {static_cast<ssize_t>(start + offset), {place.chain, place.at}};
   return true;
 }
 

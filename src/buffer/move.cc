@@ -99,7 +99,7 @@ void evbuffer::transfer(evbuffer& destination, std::size_t size) {
   }
   Chain* piece = nullptr;
   if (copied) {
-    piece = Chain::make(destination.grown(rest));
+    piece = Chain::make(destination.grown(rest, before));
     std::copy_n(split->data(), rest, piece->memory);
     piece->length = rest;
   } else if (rest > 0) {

@@ -1,6 +1,7 @@
 // Room at the back that somebody else fills: reserved extents, reads, formatted text.
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
 #include "buffer/buffer.h"
@@ -12,6 +13,9 @@ namespace {
 
 // Enough for most formatted text, so that it is formatted once.
 constexpr std::size_t format_guess = 200;
+
+// Up to this many bytes, copying costs less than another large chain.
+constexpr std::size_t worth_copying = 4096;
 
 iovec vector_of(std::span<std::byte> bytes) noexcept { return {bytes.data(), bytes.size()}; }
 
@@ -30,7 +34,7 @@ bool evbuffer::expand(std::size_t size) {
 std::span<std::byte> evbuffer::contiguous_room(std::size_t size) {
   if (room() >= std::max<std::size_t>(size, 1)) return {last_->tail(), last_->room()};
   const Chain* behind = spare();
-  if (behind == nullptr || behind->capacity < size) replace_spare(Chain::make(grown(size)));
+  if (behind == nullptr || behind->capacity < size) replace_spare(Chain::make(grown(size, last_)));
   Chain* chain = total_ == 0 && last_->next == nullptr ? last_ : last_->next;
   return {chain->memory, chain->capacity};
 }
@@ -45,7 +49,7 @@ std::span<std::byte> evbuffer::reserve_contiguous(std::size_t size) {
 void evbuffer::commit_contiguous(std::size_t size) {
   if (size == 0) return;
   if (spare() != nullptr) {
-    add_to_spare(size);
+    commit_spare(size);
   } else {
     add_to_tail(size);
   }
@@ -64,7 +68,7 @@ int evbuffer::reserve(ssize_t size, iovec* vectors, int most) {
   }
   const Chain* behind = spare();
   if (behind == nullptr || behind->capacity < wanted - here) {
-    Chain* chain = Chain::make(grown(wanted - here));
+    Chain* chain = Chain::make(grown(wanted - here, last_));
     release_chains(std::exchange(last_->next, chain));
   }
   vectors[0] = {last_->tail(), here};
@@ -87,9 +91,29 @@ bool evbuffer::commit(const iovec* vectors, int count) {
   const std::size_t to_spare = count == 2 ? vectors[1].iov_len : vectors[0].iov_len - to_tail;
   if (!fits(to_tail + to_spare)) return false;
   add_to_tail(to_tail);
-  add_to_spare(to_spare);
+  commit_spare(to_spare);
   if (to_tail + to_spare > 0) changed(to_tail + to_spare, 0);
   return true;
+}
+
+// A little in a large chain goes to where it fits. The next reservation finds the large chain again:
+// who always asks for much and uses little does not fill the memory with it.
+void evbuffer::commit_spare(std::size_t size) noexcept {
+  if (size == 0) return;
+  Chain* behind = last_->next;
+  if (last_->length == 0 || size > std::min(worth_copying, behind->capacity / 4)) {
+    return add_to_spare(size);
+  }
+  if (room() < size) {
+    const std::size_t enough = grown(size, last_);
+    Chain* fitting = enough <= behind->capacity / 4 ? Chain::try_make(enough) : nullptr;
+    if (fitting == nullptr) return add_to_spare(size);
+    fitting->next = behind;
+    last_->next = fitting;
+    last_ = fitting;
+  }
+  std::memcpy(last_->tail(), behind->memory, size);
+  add_to_tail(size);
 }
 
 int evbuffer::append_format(const char* format, va_list arguments) {

@@ -29,6 +29,20 @@ TEST(Moving, AppendBufferMovesTheMemory) {
   EXPECT_EQ(contents_of(from), "usable");
 }
 
+TEST(Moving, PiecesBetweenForeignChainsGetLittleRoom) {
+  evbuffer from;
+  evbuffer to;
+  append(to, std::string(100000, 'x'));
+  for (int i = 0; i < 10; ++i) from.append_reference("hello", 5, nullptr, nullptr);
+  while (from.size() > 3) {
+    ASSERT_GT(from.remove_to(to, 8), 0);
+    iovec room;
+    ASSERT_EQ(to.reserve(1, &room, 1), 1);
+    EXPECT_LT(room.iov_len, 4096U);
+  }
+  expect_sound(to);
+}
+
 TEST(Moving, ToItselfDoesNothing) {
   evbuffer buffer;
   append(buffer, "abc");

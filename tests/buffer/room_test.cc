@@ -57,6 +57,25 @@ TEST(Room, TheSameRoomUntilItIsCommitted) {
   EXPECT_EQ(first[1].iov_base, second[1].iov_base);
 }
 
+TEST(Room, ALittleOfMuchLeavesTheRestForTheNext) {
+  evbuffer buffer;
+  append(buffer, "abc");
+  iovec first;
+  ASSERT_EQ(buffer.reserve(60000, &first, 1), 1);
+  for (int i = 0; i < 1000; ++i) {
+    iovec again;
+    ASSERT_EQ(buffer.reserve(60000, &again, 1), 1);
+    ASSERT_EQ(again.iov_base, first.iov_base);
+    std::memset(again.iov_base, '0' + i % 10, again.iov_len);
+    again.iov_len = 7;
+    ASSERT_TRUE(buffer.commit(&again, 1));
+  }
+  EXPECT_EQ(buffer.size(), 7003U);
+  EXPECT_EQ(contents_of(buffer).substr(0, 17), "abc00000001111111");
+  EXPECT_EQ(contents_of(buffer).substr(6996), "9999999");
+  expect_sound(buffer);
+}
+
 TEST(Room, OnlyTheSecondExtentOfAnEmptyBuffer) {
   evbuffer buffer;
   ASSERT_TRUE(buffer.expand(10));
