@@ -13,6 +13,7 @@
 #include "sys/ascii.h"
 #include "sys/date.h"
 #include "sys/door.h"
+#include "sys/log.h"
 #include "sys/monotonic_timer.h"
 #include "sys/secure_random.h"
 
@@ -21,6 +22,13 @@ namespace {
 int refused(int error) {
   errno = error;
   return -1;
+}
+
+int logged(bool done, const char* change, int fd) {
+  if (done) return 0;
+  const int error = errno;
+  ev::log_errno(error, "cannot change descriptor %d to %s", fd, change);
+  return refused(error);
 }
 
 }  // namespace
@@ -52,7 +60,7 @@ int evutil_socketpair(int d, int type, int protocol, evutil_socket_t sv[2]) {
 }
 
 int evutil_make_socket_nonblocking(evutil_socket_t sock) {
-  return ev::status([=] { return ev::make_nonblocking(sock); });
+  return logged(ev::make_nonblocking(sock), "be non-blocking", sock);
 }
 
 int evutil_make_listen_socket_reuseable(evutil_socket_t sock) {
@@ -68,7 +76,7 @@ int evutil_make_listen_socket_ipv6only(evutil_socket_t sock) {
 }
 
 int evutil_make_socket_closeonexec(evutil_socket_t sock) {
-  return ev::status([=] { return ev::make_close_on_exec(sock); });
+  return logged(ev::make_close_on_exec(sock), "be closed by exec", sock);
 }
 
 int evutil_make_tcp_listen_socket_deferred(evutil_socket_t sock) {

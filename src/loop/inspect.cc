@@ -70,19 +70,22 @@ int event_base::for_each(event_base_foreach_event_cb visit, void* arg) noexcept 
 
 namespace {
 
-void print_event(FILE* output, const event& ev, short conditions) {
-  std::fprintf(output, "  %p [%s %d]", static_cast<const void*>(&ev),
-               (ev.ev_events & EV_SIGNAL) != 0 ? "signal" : "fd", ev.ev_fd);
+// In the form that programs may take apart.
+void print_event(FILE* output, const event& ev) {
+  std::fprintf(output, "  %p [%s %d", static_cast<const void*>(&ev),
+               ev::is_signal(ev) ? "sig" : "fd ", ev.ev_fd);
+}
+
+void print_conditions(FILE* output, int conditions) {
   constexpr struct {
-    short bit;
+    int bit;
     const char* name;
-  } names[] = {{EV_READ, "Read"},      {EV_WRITE, "Write"}, {EV_CLOSED, "Closed"},
-               {EV_SIGNAL, "Signal"},  {EV_ET, "Edge"},     {EV_PERSIST, "Persist"},
+  } names[] = {{EV_READ, "Read"},      {EV_WRITE, "Write"},     {EV_CLOSED, "EOF"},
+               {EV_SIGNAL, "Signal"},  {EV_PERSIST, "Persist"}, {EV_ET, "ET"},
                {EV_TIMEOUT, "Timeout"}};
   for (const auto& [bit, name] : names) {
     if ((conditions & bit) != 0) std::fprintf(output, " %s", name);
   }
-  if (has_flag(ev, EVLIST_INTERNAL)) std::fputs(" Internal", output);
 }
 
 }  // namespace
@@ -92,7 +95,10 @@ void event_base::dump(FILE* output) noexcept {
   std::fputs("Inserted events:\n", output);
   visit_events([&](const event& ev) {
     if (!has_flag(ev, EVLIST_INSERTED | EVLIST_TIMEOUT)) return false;
-    print_event(output, ev, ev.ev_events);
+    print_event(output, ev);
+    std::fputc(']', output);
+    print_conditions(output, ev.ev_events & ~EV_TIMEOUT);
+    if (has_flag(ev, EVLIST_INTERNAL)) std::fputs(" Internal", output);
     if (has_flag(ev, EVLIST_TIMEOUT)) {
       const timeval when = clock_.wall_time_of(ev::deadline_of(ev));
       std::fprintf(output, " Timeout=%lld.%06ld", static_cast<long long>(when.tv_sec),
@@ -104,8 +110,12 @@ void event_base::dump(FILE* output) noexcept {
   std::fputs("Active events:\n", output);
   active_.visit([&](event_callback& callback) {
     if (!ev::belongs_to_event(callback)) return false;
-    print_event(output, ev::event_of(callback), ev::event_of(callback).ev_res);
-    std::fprintf(output, " priority %d\n", callback.evcb_pri);
+    const event& ev = ev::event_of(callback);
+    print_event(output, ev);
+    std::fprintf(output, ", priority=%d]", callback.evcb_pri);
+    print_conditions(output, ev.ev_res & ~(EV_PERSIST | EV_ET));
+    if (has_flag(ev, EVLIST_INTERNAL)) std::fputs(" Internal", output);
+    std::fputs(" active\n", output);
     return false;
   });
 }

@@ -8,7 +8,6 @@
 #include <cerrno>
 
 #include "net/address.h"
-#include "sys/log.h"
 
 namespace ev {
 namespace {
@@ -21,11 +20,8 @@ bool refuse(int error) noexcept {
 
 bool add_flag(int fd, int get, int set, int flag) noexcept {
   const int flags = ::fcntl(fd, get);
-  if (flags >= 0 && ((flags & flag) != 0 || ::fcntl(fd, set, flags | flag) == 0)) return true;
-  const int error = errno;
-  log_errno(error, "cannot change the flags of descriptor %d", fd);
-  errno = error;
-  return false;
+  if (flags < 0) return false;
+  return (flags & flag) != 0 || ::fcntl(fd, set, flags | flag) == 0;
 }
 
 SocketAddress loopback(int family) noexcept {

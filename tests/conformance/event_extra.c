@@ -134,30 +134,48 @@ static void finalize_inside_own_callback(void) {
   event_base_free(base);
 }
 
+/* Without what differs from run to run, and without the library's own events. */
+static void see_dump_line(char* line) {
+  const char* address = strstr(line, "0x");
+  char* timeout = strstr(line, "Timeout=");
+  int fd;
+  if (strstr(line, "Internal")) return;
+  if (!address) {
+    obs("%s", line);
+    return;
+  }
+  if (timeout) strcpy(timeout, "Timeout=...");
+  address += strcspn(address, " ");
+  if (sscanf(address, " [fd %d", &fd) == 1 && fd >= 0) {
+    obs("  ...%.5s...%s", address, strpbrk(address + 6, ",]"));
+  } else {
+    obs("  ...%s", address);
+  }
+}
+
 static void dump_names_what_is_there(void) {
-  char text[8192];
-  size_t length;
+  char text[1000];
   evutil_socket_t sv[2];
   struct event *io, *timer, *sig, *active;
   FILE* file = tmpfile();
   unix_pair(sv);
   base = event_base_new();
-  io = event_new(base, sv[0], EV_READ | EV_WRITE | EV_ET, count, NULL);
+  event_base_priority_init(base, 3);
+  io = event_new(base, sv[0], EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, count, NULL);
   timer = event_new(base, -1, EV_PERSIST, count, NULL);
-  sig = event_new(base, SIGUSR1, EV_SIGNAL, count, NULL);
+  sig = event_new(base, SIGUSR1, EV_SIGNAL | EV_PERSIST, count, NULL);
   active = event_new(base, -1, 0, count, NULL);
-  event_add(io, NULL), event_add(timer, msec(60000)), event_add(sig, NULL);
-  event_active(active, EV_WRITE, 1);
+  event_priority_set(active, 2);
+  event_add(io, NULL), event_add(timer, msec(60000)), event_add(sig, msec(60000));
+  event_active(active, EV_WRITE | EV_TIMEOUT | EV_PERSIST, 1);
+  event_active(io, EV_READ | EV_CLOSED | EV_ET, 1);
+  event_active(sig, EV_SIGNAL, 1);
   event_base_dump_events(base, file);
   rewind(file);
-  length = fread(text, 1, sizeof(text) - 1, file);
-  text[length] = '\0';
-  SEE(length > 0);
-  SEE(strcasestr(text, "active") != NULL);
-  SEE(strcasestr(text, "read") != NULL);
-  SEE(strcasestr(text, "write") != NULL);
-  SEE(strcasestr(text, "timeout") != NULL);
-  SEE(strcasestr(text, "signal") != NULL);
+  while (fgets(text, sizeof(text), file)) {
+    text[strcspn(text, "\n")] = '\0';
+    see_dump_line(text);
+  }
   fclose(file);
   event_free(io), event_free(timer), event_free(sig), event_free(active);
   event_base_free(base);
