@@ -22,6 +22,7 @@ class DrainNotice : public Allocated {
   void set(bevel_drain_cb callback, void* arg) noexcept;
   void output_added() noexcept { is_due_ = true; }
   void output_left();
+  bool is_scheduled() const noexcept { return deferred_.is_scheduled(); }
 
  private:
   static void tell(event_callback*, void* self);

@@ -112,8 +112,14 @@ bool FdStream::is_trying() const noexcept {
   return rare() != nullptr && rare()->attempt != nullptr && rare()->attempt->connector != nullptr;
 }
 
-void FdStream::end_attempt() noexcept {
+void FdStream::forget_attempt() noexcept {
   if (rare() != nullptr) rare()->attempt.reset();
+}
+
+void FdStream::end_attempt() {
+  forget_attempt();
+  resume_read(Suspend::lookup);
+  resume_write(Suspend::lookup);
 }
 
 void FdStream::on_resolved(int gai_error, addrinfo* list, void* self) {
@@ -125,8 +131,6 @@ void FdStream::on_resolved(int gai_error, addrinfo* list, void* self) {
     if (gai_error == 0) return stream.begin_attempts(std::move(addresses));
     stream.end_attempt();
     stream.extras().dns_error = gai_error;
-    stream.resume_read(Suspend::lookup);
-    stream.resume_write(Suspend::lookup);
     stream.fail_to_connect(EHOSTUNREACH, 0);
   });
 }
@@ -134,8 +138,6 @@ void FdStream::on_resolved(int gai_error, addrinfo* list, void* self) {
 void FdStream::begin_attempts(AddressList list) {
   if (fd() >= 0) {  // the program brought its own socket: it can try one address only
     end_attempt();
-    resume_read(Suspend::lookup);
-    resume_write(Suspend::lookup);
     if (!connect(list->ai_addr, static_cast<int>(list->ai_addrlen))) fail_to_connect(errno, 0);
     return;
   }
@@ -152,12 +154,10 @@ void FdStream::on_attempt_done(int fd, int error, void* self) {
   from_loop(stream, [&] {
     if (!stream.is_trying()) return;  // given up by another thread, too late to cancel
     stream.rare()->attempt->connector = nullptr;
-    stream.end_attempt();
     stream.loop().remove_noblock(stream.ev_read);
     stream.loop().remove_noblock(stream.ev_write);
     if (connected) stream.assign_events(connected.take());
-    stream.resume_read(Suspend::lookup);
-    stream.resume_write(Suspend::lookup);
+    stream.end_attempt();
     if (fd < 0) return stream.fail_to_connect(error, 0);
     stream.on_connected();
     if (!stream.is_freed()) stream.output_progressed();

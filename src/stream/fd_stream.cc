@@ -24,7 +24,7 @@ FdStream::FdStream(Loop& loop, int fd, int options) : Stream(loop, options) {
 }
 
 FdStream::~FdStream() {
-  end_attempt();
+  forget_attempt();
   if (has_option(BEV_OPT_CLOSE_ON_FREE) && fd() >= 0) ::close(fd());
 }
 
@@ -39,6 +39,7 @@ void FdStream::assign_events(int fd) {
 bool FdStream::set_fd(int fd) {
   end_attempt();
   connecting_ = false;
+  forget_end();
   loop().remove_noblock(ev_read);
   loop().remove_noblock(ev_write);
   assign_events(fd);
@@ -50,15 +51,17 @@ bool FdStream::set_base(Loop& loop) {
   if (pending(ev_read, EV_READ | EV_WRITE | EV_TIMEOUT, nullptr) != 0 ||
       pending(ev_write, EV_READ | EV_WRITE | EV_TIMEOUT, nullptr) != 0 ||
       deferred().is_scheduled() || is_connecting() ||
-      (limiter() != nullptr && limiter()->is_waiting())) {
+      (rare() != nullptr && rare()->awaits_loop())) {
     errno = EBUSY;
     return false;
   }
   const int old_fd = fd();
+  this->loop().remove_noblock(ev_write);  // it may be listed to leave soon
   if (limiter() != nullptr) limiter()->leave_loop();
   ev_base = &loop;
   if (limiter() != nullptr) limiter()->enter_loop();
   assign_events(old_fd);
+  if (wants_write() && !output->empty()) start(EV_WRITE);
   return true;
 }
 

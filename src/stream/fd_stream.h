@@ -77,7 +77,9 @@ class FdStream : public Stream {
   bool is_looking_up() const noexcept;
   bool is_trying() const noexcept;
   void fail_to_connect(int error, int options);
-  void end_attempt() noexcept;
+  // Nobody is asked or tried any more; what waited for it goes on.
+  void end_attempt();
+  void forget_attempt() noexcept;
 };
 
 }  // namespace ev

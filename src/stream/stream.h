@@ -158,6 +158,8 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   void end_shutdown_of(const void* arg) noexcept;
   // The peer's last byte has been read.
   bool has_ended() const noexcept { return ended_; }
+  // A new connection: its peer has not ended yet.
+  void forget_end() noexcept { ended_ = false; }
   // Whether all that can leave before the end is marked has left.
   virtual bool is_ready_to_end() const noexcept { return output_.empty(); }
   // Mark the end of the output in this layer and those below. While in progress,

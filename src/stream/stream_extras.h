@@ -41,6 +41,14 @@ struct bufferevent_ops final : ev::Allocated {
   void* on_freed_arg = nullptr;
   int dns_error = 0;
   bool is_over_limit = false;
+
+  // Something of it is with the loop.
+  bool awaits_loop() const noexcept {
+    return shutdown != nullptr || (limiter != nullptr && limiter->is_waiting()) ||
+           (turn_limits != nullptr && turn_limits->is_waiting()) ||
+           (drain_notice != nullptr && drain_notice->is_scheduled()) ||
+           (mailbox != nullptr && mailbox->is_scheduled());
+  }
 };
 
 namespace ev {

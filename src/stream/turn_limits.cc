@@ -29,6 +29,8 @@ void TurnLimits::count(Direction direction, std::size_t bytes) noexcept {
 }
 
 void TurnLimits::go_on_next_turn(Direction direction) {
+  // The stream may have moved to another loop meanwhile.
+  if (!is_waiting()) assign(timer_, &stream_.loop(), -1, 0, on_turn, this);
   if (std::exchange(side(direction).waits, true)) return;
   constexpr timeval at_once{};
   stream_.loop().add(timer_, &at_once);
