@@ -29,6 +29,7 @@ class FdStream : public Stream {
   bool set_base(Loop& loop) override;
   bool set_priority(int priority) override;
   FdStream* as_fd_stream() noexcept override { return this; }
+  bool is_cut_off() const noexcept override { return ev_read.ev_fd < 0 && !is_connecting(); }
 
   // Begins to connect. With an address: on our descriptor, or on a new socket that CLOSE_ON_FREE or
   // not is closed with us. Without: the program called connect() itself. False: not even begun

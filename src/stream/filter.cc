@@ -97,6 +97,8 @@ class FilterStream final : public TimerStream {
     return output->empty() || output_needs_more_ || output_broke_;
   }
 
+  bool is_cut_off() const noexcept override { return link_.lower().is_cut_off(); }
+
   EndOutput end_output() override {
     if (!is_ending_) {
       is_ending_ = true;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "stream/timer_stream.h"
 
@@ -82,14 +83,12 @@ class PairStream final : public TimerStream {
     return moved;
   }
 
-  // Without a partner nothing leaves any more.
-  bool is_ready_to_end() const noexcept override {
-    return output->empty() || other_end() == nullptr;
-  }
+  bool is_cut_off() const noexcept override { return other_end() == nullptr; }
 
   EndOutput end_output() override {
     PairStream* other = other_end();
-    if (other == nullptr) return EndOutput::failed;
+    if (other == nullptr) return EndOutput::done;  // as with a socket whose peer has closed it
+    if (std::exchange(told_end_, true)) return EndOutput::done;
     other->raise_event(BEV_EVENT_EOF | BEV_EVENT_READING);
     return EndOutput::done;
   }
@@ -151,6 +150,7 @@ class PairStream final : public TimerStream {
 
   bool move_to(PairStream& to, std::size_t size) {
     if (size == 0) return false;
+    told_end_ = false;
     output->move_front_to(*to.input, size);
     spend(Direction::write, size);
     count_this_turn(Direction::write, size);
@@ -172,6 +172,7 @@ class PairStream final : public TimerStream {
   PairLink* link_;
   int side_;
   PairOptions extra_;
+  bool told_end_ = false;  // and nothing was written since
 };
 
 }  // namespace

@@ -34,7 +34,10 @@ void Shutdown::step() {
   if (stream.is_freed()) return;
   if (stage_ == Stage::over) return finish(outcome_);
   if (stage_ == Stage::draining) {
-    if (!stream.is_ready_to_end()) return;
+    if (!stream.is_ready_to_end()) {
+      if (stream.is_cut_off()) finish(BEVEL_SHUTDOWN_ERROR);
+      return;
+    }
     stage_ = Stage::ending;
   }
   if (stage_ == Stage::ending) {

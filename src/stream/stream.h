@@ -162,6 +162,8 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   void forget_end() noexcept { ended_ = false; }
   // Whether all that can leave before the end is marked has left.
   virtual bool is_ready_to_end() const noexcept { return output_.empty(); }
+  // What is in the output never leaves: the way is broken, or there is none.
+  virtual bool is_cut_off() const noexcept { return false; }
   // Mark the end of the output in this layer and those below. While in progress,
   // output_progressed() follows.
   virtual EndOutput end_output() = 0;

@@ -17,6 +17,9 @@ bool Stream::shut_down(bool wait_for_peer, const timeval* timeout, bevel_shutdow
   }
   state.shutdown = std::make_unique<Shutdown>(*this, wait_for_peer, timeout, done, arg);
   // What was written has to leave, whatever the program enabled.
+  for (Stream* lower = underlying(); lower != nullptr; lower = lower->underlying()) {
+    lower->enable(EV_WRITE);
+  }
   return enable(EV_WRITE);
 }
 

@@ -105,7 +105,7 @@ void TlsStream::continue_handshake() {
 }
 
 bool TlsStream::renegotiate() {
-  if (!is_up() || shaking_hands_ || renewing_) return false;
+  if (!is_up() || shaking_hands_ || renewing_ || said_goodbye_) return false;
   {
     const Scope scope(in_engine_);
     if (!engine_->renegotiate()) return false;
@@ -116,7 +116,7 @@ bool TlsStream::renegotiate() {
 }
 
 bool TlsStream::update_keys(bool ask_peer) {
-  if (!is_up() || shaking_hands_) return false;
+  if (!is_up() || shaking_hands_ || said_goodbye_) return false;
   const Scope scope(in_engine_);
   if (!engine_->update_keys(ask_peer)) return false;
   flush_soon();
@@ -258,13 +258,13 @@ bool TlsStream::is_drained() const noexcept {
 
 // close_notify, and behind it the end of what carries us.
 EndOutput TlsStream::end_output() {
-  if (ended_) return EndOutput::failed;
+  if (is_cut_off() && !needs_no_goodbye()) return EndOutput::failed;
   if (!said_goodbye_) {
-    said_goodbye_ = true;
     {
       const Scope scope(in_engine_);
       if (engine_->say_goodbye().status != TlsStatus::done) return EndOutput::failed;
     }
+    said_goodbye_ = true;
     if (link_ && !link_.lower().shut_down(false, nullptr, on_lower_ended, this)) {
       return EndOutput::failed;
     }
@@ -272,13 +272,16 @@ EndOutput TlsStream::end_output() {
   if (link_) return lower_end_;
   if (!send_ciphertext()) return EndOutput::failed;
   wait_as_needed();
-  return outbound_.empty() ? shut_down_descriptor() : EndOutput::in_progress;
+  if (!outbound_.empty()) return EndOutput::in_progress;
+  const EndOutput ended = write_ended_ ? EndOutput::failed : shut_down_descriptor();
+  return needs_no_goodbye() ? EndOutput::done : ended;
 }
 
 void TlsStream::on_lower_ended(bufferevent*, bevel_shutdown_outcome outcome, void* self) {
   TlsStream& stream = *static_cast<TlsStream*>(self);
   from_loop(stream, [&] {
-    stream.lower_end_ = outcome == BEVEL_SHUTDOWN_CLEAN ? EndOutput::done : EndOutput::failed;
+    const bool is_clean = outcome == BEVEL_SHUTDOWN_CLEAN || stream.needs_no_goodbye();
+    stream.lower_end_ = is_clean ? EndOutput::done : EndOutput::failed;
     stream.output_progressed();
   });
 }
@@ -308,6 +311,7 @@ void TlsStream::fail_wire(int error, short side) {
   }
   enabled = static_cast<short>(enabled & ~(side == BEV_EVENT_READING ? EV_READ : EV_WRITE));
   wait_as_needed();
+  if (needs_no_goodbye()) return;
   errno = error;
   raise_event(static_cast<short>(BEV_EVENT_ERROR | side));
 }

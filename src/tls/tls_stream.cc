@@ -78,6 +78,17 @@ bool TlsStream::set_fd(int fd) {
   return true;
 }
 
+bool TlsStream::set_base(Loop& loop) {
+  const bool is_busy = has_flag(wake_, EVLIST_INSERTED | EVLIST_TIMEOUT | EVLIST_ACTIVE);
+  if (link_ || is_busy) {
+    errno = link_ ? EINVAL : EBUSY;
+    return false;
+  }
+  if (!FdStream::set_base(loop)) return false;
+  assign(wake_, &loop, -1, 0, wake_event, this);
+  return true;
+}
+
 // There is a peer to talk to.
 bool TlsStream::is_up() const noexcept {
   if (ended_) return false;
@@ -150,6 +161,9 @@ IoResult TlsStream::receive(void* into, std::size_t most) noexcept {
 }
 
 IoResult TlsStream::send(const void* from, std::size_t size) noexcept {
+  // Nobody listens behind a goodbye; the library may still want to answer a peer that asks for new
+  // keys.
+  if (said_goodbye_) return {static_cast<ssize_t>(size), 0};
   try {
     if (!outgoing().append(from, size)) return {-1, ENOBUFS};
   } catch (const std::bad_alloc&) {
@@ -232,6 +246,7 @@ void TlsStream::lower_event(bufferevent*, short what, void* self) {
     stream.wire_ended_ |= (what & BEV_EVENT_EOF) != 0;
     if (begins || ends) stream.pump(Moves::read);
     if (stream.is_freed() || begins || (what & BEV_EVENT_EOF) != 0) return;
+    if (ends && stream.needs_no_goodbye()) return;
     stream.ended_ |= ends;
     if (ends) stream.wait_as_needed();
     errno = error;

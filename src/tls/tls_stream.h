@@ -43,11 +43,15 @@ class TlsStream final : public FdStream, private TlsWire {
   void stop(short what) override;
   int fd() const noexcept override;
   bool set_fd(int fd) override;
+  bool set_base(Loop& loop) override;
   Stream* underlying() const noexcept override { return link_.pointer(); }
   TlsStream* as_tls_stream() noexcept override { return this; }
   EndOutput end_output() override;
   bool is_drained() const noexcept override;
   bool is_ready_to_end() const noexcept override { return is_drained() && !shaking_hands_; }
+  bool is_cut_off() const noexcept override {
+    return ended_ || write_ended_ || (link_ ? link_.lower().is_cut_off() : FdStream::is_cut_off());
+  }
 
  private:
   // What a call of pump() may do besides sending: maxima that the program set are for a turn, and
@@ -91,6 +95,8 @@ class TlsStream final : public FdStream, private TlsWire {
   void fail_with(TlsResult result, short side);
   void fail_wire(int error, short side);
   bool is_stopped() const noexcept { return is_freed() || ended_ || parked_; }
+  // A peer that said goodbye may be gone before it hears ours, the last thing that we send.
+  bool needs_no_goodbye() const noexcept { return said_goodbye_ && read_ended_ && !ended_; }
 
   // --- tls_wait.cc
   void wait_as_needed();

@@ -97,6 +97,10 @@ TEST_F(Pair, ShutdownDoesNotWaitForAPartnerThatIsGone) {
   b_.free();
   settle();
   EXPECT_EQ(outcome, BEVEL_SHUTDOWN_CLEAN);
+  outcome = -1;
+  ASSERT_EQ(bevel_shutdown(a_.bev, EV_WRITE, nullptr, done, &outcome), 0);
+  settle();
+  EXPECT_EQ(outcome, BEVEL_SHUTDOWN_CLEAN) << "there was nothing to lose";
   a_.write("lost");
   ASSERT_EQ(bevel_shutdown(a_.bev, EV_WRITE, nullptr, done, &outcome), 0);
   settle();

@@ -164,6 +164,29 @@ TEST_P(Shutdowns, MayBeBegunInTheWriteCallback) {
   EXPECT_TRUE(b_.got == pattern(much));
 }
 
+TEST_P(Shutdowns, MayBeDoneAgain) {
+  for (int i = 1; i <= 2; i++) {
+    shut_down(a_, EV_WRITE);
+    ASSERT_TRUE(run_until([&] { return outcome_.calls > 0 && b_.events > 0; }));
+    EXPECT_EQ(outcome_.outcome, BEVEL_SHUTDOWN_CLEAN);
+    outcome_.calls = 0;
+  }
+  settle();
+  EXPECT_EQ(b_.events, 1) << "one end is told once";
+}
+
+TEST_P(Shutdowns, PushThroughLayersThatWereDisabled) {
+  limit_output_below(a_.bev, 1000);
+  for (bufferevent* layer = a_.bev; layer != nullptr; layer = bufferevent_get_underlying(layer)) {
+    bufferevent_disable(layer, EV_WRITE);
+  }
+  a_.write(pattern(much));
+  shut_down(a_, EV_WRITE);
+  ASSERT_TRUE(run_until([&] { return outcome_.calls > 0 && b_.events > 0; }));
+  EXPECT_EQ(outcome_.outcome, BEVEL_SHUTDOWN_CLEAN);
+  EXPECT_TRUE(b_.got == pattern(much));
+}
+
 TEST_P(Shutdowns, KeepWhatAMaximumHoldsBack) {
   bufferevent_set_max_single_write(a_.bev, 1000);
   a_.write(pattern(much));
