@@ -98,6 +98,9 @@ class FilterStream final : public TimerStream {
   }
 
   bool is_cut_off() const noexcept override { return link_.lower().is_cut_off(); }
+  bool is_abandoned() const noexcept override {
+    return link_.lower().is_abandoned() && link_.lower().input->empty();
+  }
 
   EndOutput end_output() override {
     if (!is_ending_) {
@@ -199,6 +202,7 @@ class FilterStream final : public TimerStream {
   // Gives the program what was produced, and behind it the filter's error.
   void pass_input(bool produced, int options = 0) {
     if (produced) deliver_read(options);
+    if (!is_freed()) output_progressed();  // a shutdown may have waited for the last byte
     if (is_freed() || !input_broke_ || input_error_told_) return;
     input_error_told_ = true;
     fail(BEV_EVENT_ERROR | BEV_EVENT_READING, EPROTO, options);

@@ -84,6 +84,7 @@ class PairStream final : public TimerStream {
   }
 
   bool is_cut_off() const noexcept override { return other_end() == nullptr; }
+  bool is_abandoned() const noexcept override { return other_end() == nullptr; }
 
   EndOutput end_output() override {
     PairStream* other = other_end();

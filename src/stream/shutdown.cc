@@ -49,7 +49,8 @@ void Shutdown::step() {
     begin_waiting();
     if (!stream.is_shut_down_by(*this)) return;
   }
-  if (stage_ == Stage::waiting && stream.has_ended()) finish(BEVEL_SHUTDOWN_CLEAN);
+  const bool is_over = stream.has_ended() || stream.is_abandoned();
+  if (stage_ == Stage::waiting && is_over) finish(BEVEL_SHUTDOWN_CLEAN);
 }
 
 // The same.

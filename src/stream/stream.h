@@ -164,6 +164,8 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   virtual bool is_ready_to_end() const noexcept { return output_.empty(); }
   // What is in the output never leaves: the way is broken, or there is none.
   virtual bool is_cut_off() const noexcept { return false; }
+  // Whoever sent us bytes went without marking the end, and all that came has been read.
+  virtual bool is_abandoned() const noexcept { return false; }
   // Mark the end of the output in this layer and those below. While in progress,
   // output_progressed() follows.
   virtual EndOutput end_output() = 0;

@@ -61,8 +61,8 @@ void Stream::link_layers() {
 }
 
 void Stream::note_peer_gone() noexcept {
+  ended_ = true;
   for (Stream* layer = this; layer != nullptr;) {
-    layer->ended_ = true;
     StreamExtras* state = layer->rare();
     if (state != nullptr && state->shutdown != nullptr) state->shutdown->step_soon();
     layer = state != nullptr ? state->above : nullptr;

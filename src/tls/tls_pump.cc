@@ -256,9 +256,13 @@ bool TlsStream::is_drained() const noexcept {
   return output->empty() && (link_ ? link_.lower().is_drained() : outbound_.empty());
 }
 
+bool TlsStream::is_abandoned() const noexcept {
+  return link_ && link_.lower().is_abandoned() && !has_unread();
+}
+
 // close_notify, and behind it the end of what carries us.
 EndOutput TlsStream::end_output() {
-  if (is_cut_off() && !needs_no_goodbye()) return EndOutput::failed;
+  if (ended_ || (!said_goodbye_ && is_cut_off())) return EndOutput::failed;
   if (!said_goodbye_) {
     {
       const Scope scope(in_engine_);

@@ -47,6 +47,7 @@ class TlsStream final : public FdStream, private TlsWire {
   Stream* underlying() const noexcept override { return link_.pointer(); }
   TlsStream* as_tls_stream() noexcept override { return this; }
   EndOutput end_output() override;
+  bool is_abandoned() const noexcept override;
   bool is_drained() const noexcept override;
   bool is_ready_to_end() const noexcept override { return is_drained() && !shaking_hands_; }
   bool is_cut_off() const noexcept override {

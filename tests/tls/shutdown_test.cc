@@ -294,6 +294,30 @@ TEST_P(ShutdownTest, EndsWithAnErrorWhereThePartnerOfThePairIsGone) {
   }
 }
 
+TEST_P(ShutdownTest, ReadsAllOfAPeerThatLeftAfterItsGoodbye) {
+  ASSERT_TRUE(talk.connect());
+  bufferevent_setwatermark(client.bev(), EV_READ, 0, 1000);
+  client.on_read = [&] { client.take(100); };
+  server.write(pattern(much));
+  shut_down(server, EV_READ | EV_WRITE);
+  ASSERT_EQ(bevel_shutdown(client.bev(), EV_WRITE, nullptr, nullptr, nullptr), 0);
+  outcome.then = [&] { server.free(); };
+  ASSERT_TRUE(talk.run_until([&] { return is_over(); }));
+  outcome.then = nullptr;
+  outcome.calls = 0;
+  shut_down(client, EV_READ | EV_WRITE);
+  talk.loop.turns(20);
+  if (transport_of(GetParam().shape) != Transport::socket) {
+    EXPECT_FALSE(is_over());
+  }
+  client.on_read = nullptr;
+  bufferevent_setwatermark(client.bev(), EV_READ, 0, 0);
+  client.take();
+  ASSERT_TRUE(talk.run_until([&] { return is_over() && client.has(BEV_EVENT_EOF); }));
+  EXPECT_EQ(outcome.outcome, BEVEL_SHUTDOWN_CLEAN);
+  EXPECT_TRUE(client.received == pattern(much));
+}
+
 TEST_P(ShutdownTest, EndsCleanlyWhereThePeerLeftAfterItsGoodbye) {
   if (transport_of(GetParam().shape) != Transport::socket) return;
   ASSERT_TRUE(talk.connect());
