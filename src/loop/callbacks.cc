@@ -117,7 +117,7 @@ void event_base::restart(event& ev) noexcept {
 void event_base::run_signal(event& ev) noexcept {
   auto& state = ev.ev_.ev_signal;
   signal_calls_ = state.ev_ncalls;
-  state.ev_pncalls = &signal_calls_;
+  if (signal_calls_ > 0) state.ev_pncalls = &signal_calls_;
   while (signal_calls_ > 0) {
     state.ev_ncalls = --signal_calls_;
     if (signal_calls_ == 0) state.ev_pncalls = nullptr;

@@ -254,6 +254,21 @@ static void log_name(evutil_socket_t fd, short what, void* arg) {
   obs("%s", (const char*)arg);
 }
 
+static void deletion_of_an_event_that_was_never_called_drops_nothing(void) {
+  struct event* ev;
+  base = event_base_new();
+  deleted_before =
+      event_new(base, SIGUSR1, EV_SIGNAL | EV_PERSIST, delete_self, event_self_cbarg());
+  ev = event_new(base, SIGUSR2, EV_SIGNAL | EV_PERSIST, delete_the_other, NULL);
+  event_active(deleted_before, EV_SIGNAL, 0);
+  event_active(ev, EV_SIGNAL, 2);
+  SEE(event_base_loop(base, 0));
+  SEE(runs);
+  event_free(deleted_before);
+  event_free(ev);
+  event_base_free(base);
+}
+
 static void runs_behind_descriptors_and_timers(void) {
   struct event *sig, *timer, *reader;
   int p[2];
@@ -422,6 +437,7 @@ const struct conf_case conf_cases[] = {
               "event_del(deleted_before) = 0\n"
               "event_base_loop(base, 0) = 1\n"
               "runs = 3"),
+    CASE(deletion_of_an_event_that_was_never_called_drops_nothing),
     CASE(runs_behind_descriptors_and_timers),
     CASE(active_with_several_calls),
     CASE(loopbreak_ends_repeated_calls),
