@@ -30,6 +30,9 @@ class Scope {
 
 void TlsStream::pump(Moves moves) {
   if (!is_up() || is_pumping_) return;
+  // What the engine sends may pass a filter at once, which calls for more: not from inside the
+  // engine.
+  if (in_engine_) return flush_soon();
   const Scope pumping(is_pumping_);
   engine_wants_bytes_ = false;
   if (shaking_hands_ && !parked_) {

@@ -137,6 +137,27 @@ TEST_P(RenewalTest, UpdatesKeysInTls13) {
   }
 }
 
+// What the library sends for it passes a filter at once, which calls for more.
+TEST_P(RenewalTest, UpdatesKeysBehindWhatWaitsToBeSent) {
+  if (!GetParam().client->speaks(Version::tls13) || !GetParam().server->speaks(Version::tls13)) {
+    return;
+  }
+  for (const Transport way : {Transport::socket, Transport::pair, Transport::filter}) {
+    Conversation talk(*GetParam().client, *GetParam().server, Version::tls13, way);
+    ASSERT_TRUE(talk.connect());
+    Peer& hearer = talk.peer(other);
+    for (int round = 0; round < 2; round++) {
+      talk.peer(asker).write(pattern(1000, 1));
+      EXPECT_EQ(bevel_tls_key_update(talk.peer(asker).bev(), 0), 0);
+      talk.peer(asker).write(pattern(1000, 2));
+      ASSERT_TRUE(talk.run_until([&] { return hearer.received.size() == 2000; }));
+      EXPECT_TRUE(hearer.received == pattern(1000, 1) + pattern(1000, 2));
+      hearer.received.clear();
+    }
+    EXPECT_EQ(hearer.events.size(), 1U);
+  }
+}
+
 TEST_P(RenewalTest, UpdatesNoKeysBeforeTls13) {
   Conversation talk(*GetParam().client, *GetParam().server, Version::tls12);
   ASSERT_TRUE(talk.connect());
