@@ -216,9 +216,10 @@ class FilterStream final : public TimerStream {
     const Hold hold(*this);
     is_filtering_output_ = true;
     const StackDepth depth;
+    const std::size_t had = output->size();
     const bool produced = run_output_filter(mode);
     const std::size_t left = output->size();
-    if (produced) {
+    if (produced || left < had) {  // taken is as good as produced for whoever wants to write more
       restart_write_timeout();
       deliver_write(depth.is_too_deep() ? BEV_TRIG_DEFER_CALLBACKS : 0);
       if (is_freed()) return true;

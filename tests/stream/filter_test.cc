@@ -177,6 +177,26 @@ TEST_P(Filter, NeedsMoreUntilThereIsEnough) {
   EXPECT_EQ(waits_below(), 5U);
 }
 
+// One that takes bytes and keeps them, as compression does, is ready for more.
+TEST_P(Filter, AsksForMoreWhenBytesWereTakenButNoneProduced) {
+  std::size_t kept = 0;
+  functions_.output.act = [&](evbuffer* source, evbuffer* destination, const Function::Call& call) {
+    kept += evbuffer_get_length(source);
+    evbuffer_drain(source, evbuffer_get_length(source));
+    if (call.mode != BEV_FINISHED) return BEV_NEED_MORE;
+    evbuffer_add_printf(destination, "%zu", kept);
+    return BEV_OK;
+  };
+  int left = 1000;
+  a_.on_write = [&] {
+    if (left-- > 0) a_.write("ten bytes.");
+    if (left == 0) bevel_shutdown(a_.bev, EV_WRITE, nullptr, nullptr, nullptr);
+  };
+  a_.write("ten bytes.");
+  ASSERT_TRUE(run_until([&] { return b_.events > 0; }));
+  EXPECT_EQ(b_.got, "10010");
+}
+
 TEST_P(Filter, ShutdownGivesTheFilterItsLastBytes) {
   functions_.output.act = [](evbuffer* source, evbuffer* destination, const Function::Call& call) {
     if (call.mode != BEV_FINISHED) return BEV_NEED_MORE;
