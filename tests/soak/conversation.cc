@@ -55,6 +55,11 @@ Conversation::Conversation(Wires& wires, Score& score, Random& random)
     listen(end);
     bufferevent_enable(end.bev, EV_READ | EV_WRITE);
   }
+}
+
+void Conversation::begin() {
+  if (has_begun_) return;
+  has_begun_ = true;
   for (End& end : ends_) {
     if (end.bev != nullptr) fill(end);
   }
@@ -92,6 +97,7 @@ void Conversation::fail(const End& end, const char* reason, int detail) {
 // --- the life of an end ---
 
 void Conversation::fill(End& end) {
+  if (!has_begun_) return;
   evbuffer* output = bufferevent_get_output(end.bev);
   while (end.sent < end.size && evbuffer_get_length(output) < most_waiting) {
     const std::size_t size = std::min(random_size(random_) + 1, end.size - end.sent);
@@ -116,7 +122,7 @@ void Conversation::begin_to_end(End& end) {
     return;
   }
   const short how = random_.once_in(2) ? EV_WRITE : EV_READ | EV_WRITE;
-  if (bevel_shutdown(end.bev, how, &patience, on_ended, &end) != 0) {
+  if (bevel_shutdown(end.bev, how, &patience, on_ended, &end) != 0 && is_proper_) {
     fail(end, "no shutdown", errno);
   }
 }
@@ -195,7 +201,8 @@ void Conversation::on_event(bufferevent* bev, short what, void* arg) {
     return;
   }
   if (what != (BEV_EVENT_EOF | BEV_EVENT_READING)) {
-    std::printf("event %#x, errno %d\n", static_cast<unsigned>(what), error);
+    std::printf("event %#x, errno %d, TLS error %lx\n", static_cast<unsigned>(what), error,
+                bufferevent_get_openssl_error(bev));
     return talk.fail(end, "broken", what);
   }
   if (end.saw_end) return talk.fail(end, "two ends");
@@ -223,7 +230,7 @@ void Conversation::disturb_gently(End& end) {
       bufferevent_enable(bev, end.saw_end ? EV_WRITE : EV_READ | EV_WRITE);
       return;
     case 1:
-      bufferevent_setwatermark(bev, EV_READ, 0, random_size(random_) + 1);
+      bufferevent_setwatermark(bev, EV_READ, 0, random_size(random_) + 1000);
       return;
     case 2:
       bufferevent_setwatermark(bev, EV_WRITE, random_.below(most_waiting), 0);

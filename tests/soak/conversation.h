@@ -75,6 +75,8 @@ class Conversation {
   Conversation& operator=(const Conversation&) = delete;
 
   bool is_over() const { return ends_[0].bev == nullptr && ends_[1].bev == nullptr; }
+  // Until then it is connected and idle.
+  void begin();
   // Does something to it that a program may do at any time.
   void disturb();
   void describe() const;
@@ -113,6 +115,7 @@ class Conversation {
   Random& random_;
   Wires::Kind kind_;
   bool is_proper_;
+  bool has_begun_ = false;
   End ends_[2];
 };
 

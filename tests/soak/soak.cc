@@ -54,6 +54,9 @@ class Soak {
  private:
   static constexpr unsigned ticks_per_second = 100;
   static constexpr int own_events = 1;
+  // In a tick, so that the turns of the loop stay short.
+  static constexpr int most_made = 100;
+  static constexpr int most_begun = 40;
   // How long the last ones may take. Far more than they need, far less than for ever.
   static constexpr unsigned patience = 90 * ticks_per_second;
 
@@ -68,15 +71,19 @@ class Soak {
     if (!timerisset(&begin_)) begin_ = now;
     const auto seconds = static_cast<unsigned>(now.tv_sec - begin_.tv_sec);
     if (seconds < settings_.seconds) {
-      for (int i = 0; i < 500 && open_.size() < settings_.connections; i++) {
+      for (int i = 0; i < most_made && open_.size() < settings_.connections; i++) {
         open_.push_back(std::make_unique<Conversation>(wires_, score_, random_));
       }
       last_ticks_ = ticks_;
     } else {
+      for (const auto& conversation : open_) conversation->begin();
       const bool is_empty = event_base_get_num_events(loop_, EVENT_BASE_COUNT_ADDED) <= own_events;
       is_over_ = (open_.empty() && is_empty) || ticks_ - last_ticks_ > patience;
     }
     if (score_.failures > 0) is_over_ = true;
+    for (int i = 0; i < most_begun && !open_.empty(); i++) {
+      open_[random_.below(open_.size())]->begin();
+    }
     for (std::size_t i = 0; i < (open_.size() + 19) / 20; i++) {
       open_[random_.below(open_.size())]->disturb();
     }
