@@ -41,11 +41,11 @@ StreamExtras& Stream::extras() {
 
 void Stream::use_lock(Lock lock) {
   if (!lock) return;
-  StreamExtras& state = extras();
   auto mailbox = std::make_unique<Mailbox>(*this);
   // Without a lock yet: that takes their memory, and nothing may fail once they borrow ours.
   input_.enable_locking({});
   output_.enable_locking({});
+  StreamExtras& state = extras();  // last: our constructor calls this, and would not give them back
   input_.enable_locking(Lock::borrow(lock.handle()));
   output_.enable_locking(Lock::borrow(lock.handle()));
   state.mailbox = std::move(mailbox);
