@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "net/resolver.h"
 #include "stream/support.h"
 
 namespace test {
@@ -93,6 +94,7 @@ TEST_F(Reuse, TakesADescriptorWhileANameIsLookedUp) {
   expect_talk_with(sockets.others);
   EXPECT_EQ(end_.events, 0);
   close(sockets.others);
+  ev::join_resolver_workers();
 }
 
 TEST_F(Reuse, TakesADescriptorWhileItConnects) {
