@@ -1,57 +1,14 @@
 #include "net/support.h"
 
-#include <dirent.h>
 #include <poll.h>
 
-#include <atomic>
-#include <cstdlib>
 #include <cstring>
 
 #include "net/socket.h"
 #include "sys/clock.h"
-#include "sys/memory.h"
 
 namespace ev::test {
 namespace {
-
-std::atomic<long> left_until_failure = Memory::unlimited;
-std::atomic<long> balance = 0;
-std::atomic<bool> failed = false;
-
-bool may_allocate() {
-  if (left_until_failure == Memory::unlimited) return true;
-  if (left_until_failure > 0) {
-    left_until_failure--;
-    return true;
-  }
-  failed = true;
-  return false;
-}
-
-void* counted_malloc(std::size_t size) {
-  if (!may_allocate()) return nullptr;
-  balance++;
-  return std::malloc(size);
-}
-
-void* counted_realloc(void* old, std::size_t size) {
-  if (!may_allocate()) return nullptr;
-  if (old == nullptr) balance++;
-  return std::realloc(old, size);
-}
-
-void counted_free(void* memory) {
-  balance--;
-  std::free(memory);
-}
-
-std::size_t entries_of(const char* directory) {
-  DIR* open = opendir(directory);
-  std::size_t count = 0;
-  while (readdir(open) != nullptr) count++;
-  closedir(open);
-  return count - 2;  // "." and ".."
-}
 
 void stop(int, short, void*) {}
 
@@ -88,27 +45,6 @@ void LoopTest::run_for(std::chrono::milliseconds time) {
   event_base_loopexit(loop_, &exit_time);
   event_base_dispatch(loop_);
 }
-
-Memory::Memory(long left) {
-  balance = 0;
-  set_left(left);
-  set_memory_functions(counted_malloc, counted_realloc, counted_free);
-}
-
-Memory::~Memory() { set_memory_functions(nullptr, nullptr, nullptr); }
-
-void Memory::set_left(long left) {
-  failed = false;
-  left_until_failure = left;
-}
-
-bool Memory::ran_out() const { return failed; }
-
-long Memory::outstanding() const { return balance; }
-
-std::size_t open_descriptors() { return entries_of("/proc/self/fd") - 1; }
-
-std::size_t running_threads() { return entries_of("/proc/self/task"); }
 
 Endpoint refusing() {
   Endpoint endpoint;

@@ -1,5 +1,4 @@
-// What the tests of this layer share: a loop that runs until something has happened, memory that
-// runs out, and a look at the descriptors that are open.
+// What the tests of this layer share: a loop that runs until something has happened, and sockets.
 #pragma once
 
 #include <event2/event.h>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "net/address.h"
+#include "support/resources.h"
 #include "sys/fd.h"
 
 namespace ev::test {
@@ -29,24 +29,9 @@ class LoopTest : public testing::Test {
   event_base* loop_;
 };
 
-// While it lives, the allocation after `left` more ones fails, and everything is counted.
-class Memory {
- public:
-  static constexpr long unlimited = -1;
-
-  explicit Memory(long left = unlimited);
-  ~Memory();
-  Memory(const Memory&) = delete;
-  Memory& operator=(const Memory&) = delete;
-
-  void set_left(long left);
-  bool ran_out() const;
-  long outstanding() const;  // taken minus given back since the beginning
-};
-
-// How many descriptors this process has.
-std::size_t open_descriptors();
-std::size_t running_threads();
+using ::test::Memory;
+using ::test::open_descriptors;
+using ::test::running_threads;
 
 struct Endpoint {
   Fd fd;

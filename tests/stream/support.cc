@@ -1,13 +1,10 @@
 #include "stream/support.h"
 
-#include <dirent.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <cstdlib>
 
 namespace test {
 namespace {
@@ -15,37 +12,6 @@ namespace {
 constexpr int locked = BEV_OPT_THREADSAFE;
 constexpr int deferred = BEV_OPT_DEFER_CALLBACKS;
 constexpr int unlocked = BEV_OPT_THREADSAFE | BEV_OPT_DEFER_CALLBACKS | BEV_OPT_UNLOCK_CALLBACKS;
-
-std::atomic<long> left_until_failure = Memory::unlimited;
-std::atomic<long> balance = 0;
-std::atomic<bool> failed = false;
-
-bool may_allocate() {
-  if (left_until_failure == Memory::unlimited) return true;
-  if (left_until_failure > 0) {
-    left_until_failure--;
-    return true;
-  }
-  failed = true;
-  return false;
-}
-
-void* counted_malloc(std::size_t size) {
-  if (!may_allocate()) return nullptr;
-  balance++;
-  return std::malloc(size);
-}
-
-void* counted_realloc(void* old, std::size_t size) {
-  if (!may_allocate()) return nullptr;
-  if (old == nullptr) balance++;
-  return std::realloc(old, size);
-}
-
-void counted_free(void* memory) {
-  if (memory != nullptr) balance--;
-  std::free(memory);
-}
 
 // Turns every byte over: what passes through it twice is what it was.
 bufferevent_filter_result rewrite(evbuffer* source, evbuffer* destination, ev_ssize_t limit,
@@ -180,16 +146,6 @@ void End::take_input() {
   got.resize(had + bufferevent_read(bev, got.data() + had, size));
 }
 
-std::string pattern(std::size_t size, unsigned seed) {
-  std::string bytes(size, '\0');
-  unsigned state = seed * 2654435761U + 1;
-  for (char& byte : bytes) {
-    state = state * 1664525U + 1013904223U;
-    byte = static_cast<char>(state >> 24);
-  }
-  return bytes;
-}
-
 LoopTest::LoopTest() {
   use_threads();
   loop_ = event_base_new();
@@ -232,31 +188,6 @@ void ConversationTest::open(const StackType& type) {
   ASSERT_NE(ends[1], nullptr);
   a_.take(ends[0]);
   b_.take(ends[1]);
-}
-
-Memory::Memory(long left) {
-  balance = 0;
-  set_left(left);
-  event_set_mem_functions(counted_malloc, counted_realloc, counted_free);
-}
-
-Memory::~Memory() { event_set_mem_functions(nullptr, nullptr, nullptr); }
-
-void Memory::set_left(long left) {
-  failed = false;
-  left_until_failure = left;
-}
-
-bool Memory::ran_out() { return failed; }
-
-long Memory::outstanding() { return balance; }
-
-std::size_t open_descriptors() {
-  DIR* open = opendir("/proc/self/fd");
-  std::size_t count = 0;
-  while (readdir(open) != nullptr) count++;
-  closedir(open);
-  return count;
 }
 
 }  // namespace test

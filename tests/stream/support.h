@@ -15,6 +15,9 @@
 #include <string>
 #include <vector>
 
+#include "support/pattern.h"
+#include "support/resources.h"
+
 namespace test {
 
 // How both ends of a conversation are built: two streams that know each other, and filters on each.
@@ -71,7 +74,6 @@ struct End {
 };
 
 // Bytes that are the same for the same arguments only.
-std::string pattern(std::size_t size, unsigned seed = 1);
 
 class LoopTest : public testing::Test {
  protected:
@@ -103,21 +105,5 @@ class EveryStack : public ConversationTest, public testing::WithParamInterface<S
  protected:
   void SetUp() override { open(GetParam()); }
 };
-
-// While it lives, the allocation after `left` more ones fails; memory that is out is counted.
-class Memory {
- public:
-  static constexpr long unlimited = -1;
-  explicit Memory(long left = unlimited);
-  ~Memory();
-  Memory(const Memory&) = delete;
-  Memory& operator=(const Memory&) = delete;
-
-  static void set_left(long left);
-  static bool ran_out();
-  static long outstanding();
-};
-
-std::size_t open_descriptors();
 
 }  // namespace test

@@ -145,14 +145,4 @@ bool Conversation::connect() {
          server.events == std::vector<short>{BEV_EVENT_CONNECTED};
 }
 
-std::string pattern(std::size_t size, unsigned seed) {
-  std::string text(size, '\0');
-  unsigned state = seed * 2654435761U + 1;
-  for (char& byte : text) {
-    state = state * 1664525U + 1013904223U;
-    byte = static_cast<char>(state >> 24);
-  }
-  return text;
-}
-
 }  // namespace tls_test

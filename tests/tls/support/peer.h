@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "support/pattern.h"
 #include "tls/support/library.h"
 
 namespace tls_test {
@@ -110,6 +111,6 @@ class Conversation {
 };
 
 // Bytes that show where they were cut or mixed.
-std::string pattern(std::size_t size, unsigned seed = 1);
+using test::pattern;
 
 }  // namespace tls_test
