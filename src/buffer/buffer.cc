@@ -147,7 +147,11 @@ void evbuffer::copy_in_pieces(const void* data, std::size_t size) {
 }
 
 bool evbuffer::append(const void* data, std::size_t size) {
-  if (frozen(ev::End::back) || !fits(size)) return false;
+  return !frozen(ev::End::back) && put(data, size);
+}
+
+bool evbuffer::put(const void* data, std::size_t size) {
+  if (!fits(size)) return false;
   if (size == 0) return true;
   copy_in(data, size);
   changed(size, 0);

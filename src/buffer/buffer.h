@@ -133,6 +133,7 @@ struct evbuffer final : ev::Allocated {
   int peek(iovec* vectors, int most, std::size_t bytes) const noexcept;
   void take_front(std::size_t size);
   void move_front_to(evbuffer& destination, std::size_t size);
+  bool put(const void* data, std::size_t size);  // append(); false: too large
 
   // --- Rules ---
   void freeze(ev::End end) noexcept;
@@ -143,6 +144,8 @@ struct evbuffer final : ev::Allocated {
   std::size_t max_read() const noexcept;
 
   // --- Who hears of changes ---
+  // Without callbacks, lock and settings: only the observer knows of it.
+  bool is_plain() const noexcept { return rare() == nullptr; }
   void set_observer(ev::BufferObserver* observer) noexcept;
   ev::BufferObserver* observer() const noexcept;
   evbuffer_cb_entry* add_callback(evbuffer_cb_func function, void* argument);

@@ -135,11 +135,7 @@ bufferevent* bufferevent_get_underlying(bufferevent* bev) {
 
 int bufferevent_write(bufferevent* bev, const void* data, size_t size) {
   return ev::write_to_stream(
-      bev,
-      [&](Stream& stream) {
-        if (!stream.output_has_room(size)) return errno = ENOBUFS, false;
-        return stream.output->append(data, size);
-      },
+      bev, [&](Stream& stream) { return stream.append_output(data, size); },
       [&](ev::Mailbox& mailbox) { return mailbox.post(data, size); });
 }
 

@@ -27,10 +27,23 @@ ev_ssize_t room_under(std::size_t high, const evbuffer& buffer, bufferevent_flus
   return static_cast<ev_ssize_t>(high - std::min(high, buffer.size()));
 }
 
+// True for as long as it lives, however that ends.
+class Raised {
+ public:
+  explicit Raised(bool& flag) noexcept : flag_(flag) { flag_ = true; }
+  ~Raised() { flag_ = false; }
+  Raised(const Raised&) = delete;
+  Raised& operator=(const Raised&) = delete;
+
+ private:
+  bool& flag_;
+};
+
 class FilterStream final : public TimerStream {
  public:
   FilterStream(Stream& lower, const FilterFunctions& functions, int options)
       : TimerStream(lower.loop(), options & ~BEV_OPT_THREADSAFE), functions_(functions) {
+    hands_on_ = functions_.output == nullptr;
     if (functions_.input == nullptr) functions_.input = pass_through;
     if (functions_.output == nullptr) functions_.output = pass_through;
     use_lock(shared_lock(lower, options));
@@ -139,6 +152,15 @@ class FilterStream final : public TimerStream {
     filter_output(BEV_NORMAL);
   }
 
+  bool hand_on(const void* data, std::size_t size) override {
+    Stream& lower = link_.lower();
+    if (!hands_on_ || is_filtering_output_ || !wants_write() || lower.wm_write.high != 0)
+      return false;
+    const StackDepth depth;
+    if (depth.is_too_deep()) return false;
+    return move_output([&] { return lower.append_output(data, size); });
+  }
+
   bool is_input_full() const noexcept { return wm_read.high != 0 && input->size() >= wm_read.high; }
 
   // What a filter function may produce now; 0: it has to wait for tokens or for the next turn.
@@ -208,23 +230,32 @@ class FilterStream final : public TimerStream {
     fail(BEV_EVENT_ERROR | BEV_EVENT_READING, EPROTO, options);
   }
 
-  // True when bytes were produced. The write callback runs in here and may free us; what it writes
-  // is filtered from the loop's stack, or a program that always writes more would never leave this
-  // one.
+  // True when bytes were produced.
   bool filter_output(bufferevent_flush_mode mode) {
     if (is_filtering_output_) return false;
     const Hold hold(*this);
-    is_filtering_output_ = true;
-    const StackDepth depth;
+    return move_output([&] { return run_output_filter(mode); });
+  }
+
+  // `move` tells whether it produced bytes. The write callback runs in here and may free us, whom
+  // the caller holds; what it writes is filtered from the loop's stack, or a program that always
+  // writes more would never leave this one.
+  template <class Move>
+  bool move_output(Move move) {
     const std::size_t had = output->size();
-    const bool produced = run_output_filter(mode);
-    const std::size_t left = output->size();
-    if (produced || left < had) {  // taken is as good as produced for whoever wants to write more
-      restart_write_timeout();
-      deliver_write(depth.is_too_deep() ? BEV_TRIG_DEFER_CALLBACKS : 0);
-      if (is_freed()) return true;
+    bool produced;
+    std::size_t left;
+    {
+      const Raised busy(is_filtering_output_);
+      const StackDepth depth;
+      produced = move();
+      left = output->size();
+      if (produced || left < had) {  // taken is as good as produced for whoever wants to write more
+        restart_write_timeout();
+        deliver_write(depth.is_too_deep() ? BEV_TRIG_DEFER_CALLBACKS : 0);
+      }
     }
-    is_filtering_output_ = false;
+    if (is_freed()) return produced;
     if (output->size() > left) pump_soon();
     output_progressed();
     return produced;
@@ -299,6 +330,7 @@ class FilterStream final : public TimerStream {
 
   FilterFunctions functions_;
   UnderlyingLink link_;
+  bool hands_on_;  // what is written needs no filtering
   bool is_filtering_output_ = false;
   bool is_ending_ = false;
   bool output_needs_more_ = false;  // the filter can do nothing with what is in the output

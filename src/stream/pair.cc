@@ -104,13 +104,29 @@ class PairStream final : public TimerStream {
     restart_write_timeout();
   }
 
+  // Nobody but the partner hears of it, and no mark or limit can divide it: then there is no need
+  // for a chain of its own that changes hands.
+  bool hand_on(const void* data, std::size_t size) override {
+    PairStream* to = other_end();
+    if (to == nullptr || !wants_write() || !to->wants_read() || to->wm_read.high != 0 ||
+        !to->input->is_plain() || is_limited(*to))
+      return false;
+    if (!to->input->put(data, size)) return false;
+    note_moved(*to);
+    return true;
+  }
+
+  // Either end may hold back a part of what moves.
+  bool is_limited(const PairStream& to) const noexcept {
+    return throttle() != nullptr || to.throttle() != nullptr || has_max_single(Direction::write) ||
+           to.has_max_single(Direction::read);
+  }
+
   // Limits may let all of it pass in parts only; whoever lacks tokens in the end waits for them.
   // Callbacks of the buffers may free both ends, so this one is held by the caller.
   void move_if_wanted(PairStream& to) {
     const Hold hold_to(to);
-    const bool is_limited = throttle() != nullptr || to.throttle() != nullptr ||
-                            has_max_single(Direction::write) || to.has_max_single(Direction::read);
-    if (!is_limited) {
+    if (!is_limited(to)) {
       if (wants_write() && to.wants_read()) move_to(to, room_for_output(to));
       return;
     }
@@ -151,18 +167,22 @@ class PairStream final : public TimerStream {
 
   bool move_to(PairStream& to, std::size_t size) {
     if (size == 0) return false;
-    told_end_ = false;
     output->move_front_to(*to.input, size);
     spend(Direction::write, size);
     count_this_turn(Direction::write, size);
     to.spend(Direction::read, size);
     to.count_this_turn(Direction::read, size);
+    note_moved(to);
+    return true;
+  }
+
+  void note_moved(PairStream& to) {
+    told_end_ = false;
     restart_write_timeout();
     to.restart_read_timeout();
     to.deliver_read();
     deliver_write();
     output_progressed();
-    return true;
   }
 
   void on_partner_gone(bool tell) {

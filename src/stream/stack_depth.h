@@ -14,7 +14,7 @@ class StackDepth {
   bool is_too_deep() const noexcept { return depth_ > 16; }
 
  private:
-  static inline thread_local int depth_ = 0;
+  [[gnu::tls_model("initial-exec")]] static inline thread_local int depth_ = 0;
 };
 
 }  // namespace ev

@@ -1,6 +1,7 @@
 #include "stream/stream.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <limits>
 #include <mutex>
 #include <new>
@@ -236,18 +237,38 @@ std::size_t Stream::read_room() {
 
 // --- buffers ---
 
-void Stream::on_buffer_change(evbuffer& buffer, std::size_t added, std::size_t deleted) {
-  if (&buffer == &output_) {
-    output_grew_ |= added > 0;
-    if (rare() != nullptr && added > 0) {
-      rare()->output_added += added;
-      if (rare()->drain_notice != nullptr) rare()->drain_notice->output_added();
-      check_output_limit();
-    }
-    on_output_changed(added, deleted);
-  } else {
-    on_input_changed(added, deleted);
+bool Stream::append_output(const void* data, std::size_t size) {
+  if (!output_has_room(size)) return errno = ENOBUFS, false;
+  const bool may_skip_output = output_.is_plain() && output_.empty() &&
+                               !output_.frozen(End::back) && size != 0 &&
+                               (rare() == nullptr || !rare()->minds_output());
+  if (may_skip_output && hand_on(data, size)) {
+    note_output_added(size);
+    return true;
   }
+  return output_.append(data, size);
+}
+
+// The bytes have changed already, so that the caller's call has succeeded whatever follows.
+void Stream::on_buffer_change(evbuffer& buffer, std::size_t added, std::size_t deleted) {
+  const bool is_output = &buffer == &output_;
+  try {
+    if (!is_output) return on_input_changed(added, deleted);
+    if (added > 0) note_output_added(added);
+    on_output_changed(added, deleted);
+  } catch (const std::bad_alloc&) {
+    errno = ENOMEM;
+    const short direction = is_output ? BEV_EVENT_WRITING : BEV_EVENT_READING;
+    raise_event(static_cast<short>(BEV_EVENT_ERROR | direction), BEV_TRIG_DEFER_CALLBACKS);
+  }
+}
+
+void Stream::note_output_added(std::size_t size) {
+  output_grew_ = true;
+  if (rare() == nullptr) return;
+  rare()->output_added += size;
+  if (rare()->drain_notice != nullptr) rare()->drain_notice->output_added();
+  check_output_limit();
 }
 
 // A user's buffer callback may free the stream around the buffer.

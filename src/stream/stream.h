@@ -194,6 +194,9 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   void deliver_mail() {
     if (rare() != nullptr && rare()->mailbox != nullptr) rare()->mailbox->deliver();
   }
+  // bufferevent_write(): to the back of the output, or straight to where a subclass hands it on.
+  // False, with errno where there is more to say: refused. Throws std::bad_alloc.
+  bool append_output(const void* data, std::size_t size);
   // Null without a lock.
   Mailbox* mailbox() const noexcept { return rare() != nullptr ? rare()->mailbox.get() : nullptr; }
 
@@ -226,12 +229,21 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   // The program added to the output (or a pair's partner took from it).
   virtual void on_output_changed(std::size_t added, std::size_t deleted) = 0;
   virtual void on_input_changed(std::size_t added, std::size_t deleted);
+  // Takes what the program writes to where the empty output would have moved it in the end. False:
+  // nothing happened, and the output is the way. Only asked while nobody hears of the output's
+  // changes but us.
+  virtual bool hand_on(const void*, std::size_t) { return false; }
   // Timeouts were set: adjust those that are running.
   virtual void adjust_timeouts() = 0;
 
   // --- for subclasses: the last steps of moving bytes; the user may free the stream in each ---
-  void deliver_read(int options = 0) { trigger(EV_READ, options); }
-  void deliver_write(int options = 0) { trigger(EV_WRITE, options); }
+  void deliver_read(int options = 0) {
+    if (readcb != nullptr) return call_or_defer_read(options);
+    if (rare() != nullptr) discard_unwanted_input();
+  }
+  void deliver_write(int options = 0) {
+    if (writecb != nullptr) call_or_defer_write(options);
+  }
   // Disables the directions named in `what` (BEV_EVENT_READING, _WRITING) and tells the program.
   void fail(short what, int error, int options = 0);
   void raise_event(short what, int options = 0);
@@ -289,6 +301,9 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   void release() noexcept override { release_and_unlock(); }
   static void run_deferred(event_callback*, void* stream);
   void run_pending_callbacks();
+  void call_or_defer_read(int options);
+  void call_or_defer_write(int options);
+  bool defers(int options) const noexcept;
   void defer_callbacks() noexcept;
   void call_data(bufferevent_data_cb callback);
   void call_event(bufferevent_event_cb callback, short what, int error);
@@ -299,6 +314,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   void link_layers();
   void note_output();
   void note_event(short what);
+  void note_output_added(std::size_t size);
   void check_output_limit();
   bool end_and_unlock() noexcept;
   void destroy() noexcept;

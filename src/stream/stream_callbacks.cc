@@ -22,35 +22,31 @@ void Stream::set_callbacks(bufferevent_data_cb read, bufferevent_data_cb write,
 }
 
 void Stream::trigger(short what, int options) {
-  const bool ignore_marks = (options & BEV_TRIG_IGNORE_WATERMARKS) != 0;
-  if ((what & EV_READ) != 0 && readcb == nullptr) discard_unwanted_input();
-  const bool defer =
-      has_option(BEV_OPT_DEFER_CALLBACKS) || (options & BEV_TRIG_DEFER_CALLBACKS) != 0;
-  if ((what & EV_READ) != 0 && readcb != nullptr &&
-      (ignore_marks || input_.size() >= wm_read.low)) {
-    if (defer) {
-      read_callback_pending_ = true;
-      defer_callbacks();
-    } else {
-      call_data(readcb);
-      if (freed_) return;
-    }
-  }
-  if ((what & EV_WRITE) != 0 && writecb != nullptr &&
-      (ignore_marks || output_.size() <= wm_write.low)) {
-    if (defer) {
-      write_callback_pending_ = true;
-      defer_callbacks();
-    } else {
-      call_data(writecb);
-    }
-  }
+  if ((what & EV_READ) != 0) deliver_read(options);
+  if ((what & EV_WRITE) != 0 && !freed_) deliver_write(options);
+}
+
+bool Stream::defers(int options) const noexcept {
+  return ((options_ | options) & BEV_OPT_DEFER_CALLBACKS) != 0;
+}
+
+void Stream::call_or_defer_read(int options) {
+  if (input_.size() < wm_read.low && (options & BEV_TRIG_IGNORE_WATERMARKS) == 0) return;
+  if (!defers(options)) return call_data(readcb);
+  read_callback_pending_ = true;
+  defer_callbacks();
+}
+
+void Stream::call_or_defer_write(int options) {
+  if (output_.size() > wm_write.low && (options & BEV_TRIG_IGNORE_WATERMARKS) == 0) return;
+  if (!defers(options)) return call_data(writecb);
+  write_callback_pending_ = true;
+  defer_callbacks();
 }
 
 // While a shutdown waits for the peer's end, bytes that nobody will read must not hold it up.
 void Stream::discard_unwanted_input() {
-  const bool discards =
-      rare() != nullptr && rare()->shutdown != nullptr && rare()->shutdown->discards_input();
+  const bool discards = rare()->shutdown != nullptr && rare()->shutdown->discards_input();
   if (discards) input_.take_front(input_.size());
 }
 
@@ -64,9 +60,7 @@ void Stream::raise_event(short what, int options) {
 void Stream::tell_event(short what, int options) {
   if (errorcb == nullptr) return;
   const int error = errno;
-  const bool defer =
-      has_option(BEV_OPT_DEFER_CALLBACKS) || (options & BEV_TRIG_DEFER_CALLBACKS) != 0;
-  if (!defer) {
+  if (!defers(options)) {
     call_event(errorcb, what, error);
     return;
   }

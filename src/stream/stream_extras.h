@@ -42,6 +42,12 @@ struct bufferevent_ops final : ev::Allocated {
   int dns_error = 0;
   bool is_over_limit = false;
 
+  // Somebody counts or bounds what is in the output.
+  bool minds_output() const noexcept {
+    return limiter != nullptr || turn_limits != nullptr || drain_notice != nullptr ||
+           output_limit != 0 || shutdown != nullptr;
+  }
+
   // Something of it is with the loop.
   bool awaits_loop() const noexcept {
     return shutdown != nullptr || (limiter != nullptr && limiter->is_waiting()) ||

@@ -163,6 +163,37 @@ TEST_F(OutOfMemory, Writing) {
   }
 }
 
+// -1 means that nothing was written; what was accepted arrives, or an event tells why not.
+TEST_F(OutOfMemory, WritingThroughAFilter) {
+  const std::string bytes = pattern(10'000);
+  End top;
+  End other;
+  for (const bool has_limit : {false, true}) {
+    fail_everywhere(
+        [&] {
+          make_pair();
+          top.take(bufferevent_filter_new(ends_[0], nullptr, nullptr, closing, nullptr, nullptr));
+          other.take(ends_[1]);
+          other.got.clear();
+          top.events = 0;
+          if (has_limit) bufferevent_set_max_single_write(top.bev, 1000);
+        },
+        [&] { return bufferevent_write(top.bev, bytes.data(), bytes.size()) == 0; },
+        [&](bool done) {
+          for (int i = 0; i < 20; i++) turn();
+          if (top.events > 0) {
+            EXPECT_EQ(top.what, BEV_EVENT_ERROR | BEV_EVENT_WRITING);
+            EXPECT_EQ(top.error, ENOMEM);
+          }
+          bufferevent_write(top.bev, "more", 4);
+          for (int i = 0; i < 20; i++) turn();
+          EXPECT_EQ(other.got, (done ? bytes : "") + "more") << "limited: " << has_limit;
+          top.free();
+          other.free();
+        });
+  }
+}
+
 TEST_F(OutOfMemory, Connecting) {
   sockaddr_in address{};
   address.sin_family = AF_INET;

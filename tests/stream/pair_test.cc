@@ -127,6 +127,34 @@ TEST_F(Pair, HandsBytesOverWithoutCopying) {
   EXPECT_EQ(released, 1);
 }
 
+TEST_F(Pair, GathersSmallWritesInOneStretch) {
+  b_.keeps_input = true;
+  for (const char* piece : {"one ", "two ", "three"}) a_.write(piece);
+  evbuffer* input = bufferevent_get_input(b_.bev);
+  EXPECT_EQ(evbuffer_get_contiguous_space(input), 13U);
+  settle();
+  EXPECT_EQ(b_.reads, 1);
+  EXPECT_EQ(std::string(reinterpret_cast<char*>(evbuffer_pullup(input, -1)), 13), "one two three");
+}
+
+TEST_F(Pair, CallbacksOfTheOutputHearWhatPassesThrough) {
+  struct Heard {
+    std::size_t added = 0, deleted = 0;
+  } heard;
+  evbuffer_add_cb(
+      bufferevent_get_output(a_.bev),
+      [](evbuffer*, const evbuffer_cb_info* info, void* to) {
+        static_cast<Heard*>(to)->added += info->n_added;
+        static_cast<Heard*>(to)->deleted += info->n_deleted;
+      },
+      &heard);
+  a_.write("bytes");
+  settle();
+  EXPECT_EQ(heard.added, 5U);
+  EXPECT_EQ(heard.deleted, 5U);
+  EXPECT_EQ(b_.got, "bytes");
+}
+
 TEST_F(Pair, RefusesWhatMakesNoSense) {
   Ends ends{};
   EXPECT_EQ(bevel_pair_new(nullptr, loop_, 0, 0, ends.data()), -1);

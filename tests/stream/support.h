@@ -73,8 +73,6 @@ struct End {
   std::size_t output_size() const { return evbuffer_get_length(bufferevent_get_output(bev)); }
 };
 
-// Bytes that are the same for the same arguments only.
-
 class LoopTest : public testing::Test {
  protected:
   LoopTest();
