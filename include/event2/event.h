@@ -318,8 +318,8 @@ typedef void (*event_finalize_callback_fn)(struct event* ev, void* arg);
 
 /**
  * Delete an event without waiting, and have a function called by the loop as soon as no thread runs
- * the event's callback any more. Only then may the program reuse or free it and what it used.
- *
+ * the event's callback any more. Only then may the program free it and what it used, or assign it
+ * anew, before which event_add() fails.
  * @param flags 0
  * @param cb receives the event and the argument of its callback
  */

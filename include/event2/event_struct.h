@@ -33,7 +33,7 @@ extern "C" {
 #define EVLIST_ACTIVE 0x08       /**< the active events */
 #define EVLIST_INTERNAL 0x10     /**< it serves the library and does not keep the loop running */
 #define EVLIST_ACTIVE_LATER 0x20 /**< the events that become active in the next turn */
-#define EVLIST_FINALIZING 0x40   /**< its finalizer is pending */
+#define EVLIST_FINALIZING 0x40   /**< its finalizer is pending or has run */
 #define EVLIST_INIT 0x80         /**< it was initialized */
 #define EVLIST_ALL 0xff          /**< all of these */
 /**@}*/

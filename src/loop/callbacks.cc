@@ -128,9 +128,9 @@ void event_base::run_signal(event& ev) noexcept {
   }
 }
 
+// The event stays finalizing: it can be added only when it was assigned again.
 void event_base::run_finalizer(event& ev, bool free_after) noexcept {
   set_running(nullptr);  // nobody needs to wait for it: the event is out of use
-  ev::clear_flag(ev, EVLIST_FINALIZING);
   const event_finalize_callback_fn callback = ev.ev_evcallback.evcb_cb_union.evcb_evfinalize;
   void* const argument = ev.ev_evcallback.evcb_arg;
   if (ev::debug_mode()) ev::debug_forget(ev);

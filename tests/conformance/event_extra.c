@@ -89,6 +89,49 @@ static void finalize_runs_in_the_loop(void) {
   event_base_free(base);
 }
 
+/* Out of use also when the finalizer has run, until it is assigned again. */
+static void add_inside_finalizer(struct event* ev, void* arg) {
+  (void)arg;
+  SEE(event_initialized(ev));
+  SEE(event_add(ev, msec(1)));
+}
+
+static void finalized_event_is_out_of_use(void) {
+  struct event ev;
+  base = event_base_new();
+  event_assign(&ev, base, -1, EV_PERSIST, log_what, (void*)"ev");
+  SEE(event_finalize(0, &ev, add_inside_finalizer));
+  SEE(event_base_loop(base, 0));
+  SEE(event_add(&ev, msec(1)));
+  event_active(&ev, EV_READ, 1);
+  SEE(event_pending(&ev, EV_TIMEOUT | EV_READ, NULL));
+  SEE(event_finalize(0, &ev, log_finalize));
+  SEE(event_del(&ev));
+  SEE(event_remove_timer(&ev));
+  SEE(event_priority_set(&ev, 0));
+  SEE(event_base_loop(base, 0));
+  event_assign(&ev, base, -1, 0, log_what, (void*)"assigned again");
+  SEE(event_add(&ev, msec(1)));
+  SEE(event_base_loop(base, 0));
+  event_base_free(base);
+}
+
+static void assign_inside_finalizer(struct event* ev, void* arg) {
+  (void)arg;
+  event_assign(ev, base, -1, 0, log_what, (void*)"second life");
+  SEE(event_add(ev, msec(1)));
+}
+
+static void finalizer_may_assign_the_event_again(void) {
+  struct event ev;
+  base = event_base_new();
+  event_assign(&ev, base, -1, EV_PERSIST, log_what, (void*)"first life");
+  event_add(&ev, msec(1));
+  SEE(event_finalize(0, &ev, assign_inside_finalizer));
+  SEE(event_base_loop(base, 0));
+  event_base_free(base);
+}
+
 static void free_finalize_frees_after(void) {
   struct event* ev;
   base = event_base_new();
@@ -315,6 +358,8 @@ const struct conf_case conf_cases[] = {CASE(once_with_timeout),
                                        CASE(once_refuses_signals_and_persistence),
                                        CASE(once_pending_when_base_is_freed),
                                        CASE(finalize_runs_in_the_loop),
+                                       CASE(finalized_event_is_out_of_use),
+                                       CASE(finalizer_may_assign_the_event_again),
                                        CASE(free_finalize_frees_after),
                                        CASE(finalizer_runs_at_base_free),
                                        CASE(base_free_nofinalize_skips_it),
