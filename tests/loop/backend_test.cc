@@ -180,7 +180,7 @@ TEST_P(BackendTest, KeepsManyDescriptorsApart) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, BackendTest, testing::ValuesIn(backends.begin(), backends.end()),
-                         [](const auto& row) { return std::string(row.param.name); });
+                         testing::PrintToStringParamName());
 
 // What only epoll has: registrations that outlive their descriptors.
 

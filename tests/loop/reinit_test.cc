@@ -98,7 +98,7 @@ TEST_P(ReinitTest, TellsOfADescriptorThatItCannotWatchAgain) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ReinitTest, testing::ValuesIn(backends.begin(), backends.end()),
-                         [](const auto& row) { return std::string(row.param.name); });
+                         testing::PrintToStringParamName());
 
 }  // namespace
 }  // namespace ev

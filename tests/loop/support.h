@@ -11,10 +11,19 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <ostream>
 #include <set>
 #include <vector>
 
+#include "loop/backend.h"
 #include "loop/loop.h"
+
+namespace ev {
+
+// The parameter's name and its value in what GoogleTest prints.
+inline void PrintTo(const BackendInfo& info, std::ostream* out) { *out << info.name; }
+
+}  // namespace ev
 
 namespace ev::test {
 
