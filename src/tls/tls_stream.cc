@@ -135,9 +135,11 @@ void TlsStream::unpause(short what) {
   }
 }
 
+// Everything is tried again: it may be a read that met a new handshake.
 void TlsStream::resume_handshake() {
+  if (!parked_) return;
   parked_ = false;
-  flush_soon();
+  continue_next_turn();
 }
 
 // --- the wire ---

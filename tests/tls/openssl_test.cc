@@ -194,6 +194,29 @@ TEST_P(Parked, WaitsForADecisionAboutTheClientHello) {
   wait_and_resume(talk, gate);
 }
 
+// The client begins it, so it is a read that waits.
+TEST(OpenSslStream, WaitsForACertificateInANewHandshake) {
+  Gate gate;
+  gate.is_open = true;
+  const OpenSslContext context(Role::server, Version::tls12);
+  SSL_CTX_set_options(context.get(), SSL_OP_ALLOW_CLIENT_RENEGOTIATION |
+                                         SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION);
+  SSL_CTX_set_cert_cb(context.get(), certificate_later, &gate);
+  Conversation talk(openssl(), openssl().connection(Role::client, Version::tls12), openssl(),
+                    context.connection());
+  ASSERT_TRUE(talk.connect());
+  gate = {};
+  ASSERT_EQ(openssl().renegotiate(talk.client.bev()), 0);
+  ASSERT_TRUE(talk.run_until([&] { return gate.calls > 0; }));
+  talk.loop.turns(10);
+  EXPECT_EQ(gate.calls, 1);
+  gate.is_open = true;
+  EXPECT_EQ(bevel_tls_resume(talk.server.bev()), 0);
+  talk.client.write("up");
+  ASSERT_TRUE(talk.run_until(
+      [&] { return talk.client.count(BEV_EVENT_CONNECTED) == 2 && talk.server.received == "up"; }));
+}
+
 TEST_P(Parked, MayBeFreedWhileItWaits) {
   Gate gate;
   const OpenSslContext context(Role::server, GetParam());
