@@ -270,7 +270,9 @@ int bevel_tls_key_update(struct bufferevent* bev, int ask_peer);
  *   client-hello callback that returns SSL_CLIENT_HELLO_RETRY, a verification callback that calls
  *   SSL_set_retry_verify(), and an engine that works asynchronously (if that has a descriptor, the
  *   stream goes on by itself when it becomes readable)
- * - mbedTLS: an asynchronous private key (MBEDTLS_ERR_SSL_ASYNC_IN_PROGRESS)
+ * - mbedTLS: an asynchronous private key (MBEDTLS_ERR_SSL_ASYNC_IN_PROGRESS): one of
+ *   mbedtls_ssl_conf_async_private_cb(), or, where mbedTLS is built without that, one of
+ *   mbedtls_pk_setup_rsa_alt() whose function returns this number
  * - GnuTLS: a callback that returns GNUTLS_E_AGAIN or GNUTLS_E_INTERRUPTED
  *
  * Meanwhile no bytes move, and no event is raised but those of timeouts. The callback is called

@@ -2,6 +2,7 @@
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 
 #include "tls/support/library.h"
@@ -17,8 +18,7 @@ std::string content(BIO* bio) {
   return text;
 }
 
-Certificate make() {
-  EVP_PKEY* key = EVP_EC_gen("P-256");
+Certificate make(EVP_PKEY* key) {
   X509* cert = X509_new();
   X509_set_version(cert, 2);
   ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
@@ -43,7 +43,12 @@ Certificate make() {
 }  // namespace
 
 const Certificate& certificate() {
-  static const Certificate made = make();
+  static const Certificate made = make(EVP_EC_gen("P-256"));
+  return made;
+}
+
+const Certificate& rsa_certificate() {
+  static const Certificate made = make(EVP_RSA_gen(2048));
   return made;
 }
 

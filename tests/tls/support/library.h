@@ -48,8 +48,10 @@ struct Certificate {
   std::string key;
 };
 const Certificate& certificate();
+const Certificate& rsa_certificate();  // the same with an RSA key
 
 inline std::string name_of(Version version) { return version == Version::tls12 ? "12" : "13"; }
+inline void PrintTo(Version version, std::ostream* out) { *out << "TLS" << name_of(version); }
 inline bufferevent_ssl_state state_of(Role role) {
   return role == Role::client ? BUFFEREVENT_SSL_CONNECTING : BUFFEREVENT_SSL_ACCEPTING;
 }

@@ -33,29 +33,10 @@ struct Credentials {
   }
 };
 
-class Config {
- public:
-  explicit Config(Role role) {
-    static Credentials credentials;
-    mbedtls_ssl_config_init(&config_);
-    mbedtls_ssl_config_defaults(
-        &config_, role == Role::client ? MBEDTLS_SSL_IS_CLIENT : MBEDTLS_SSL_IS_SERVER,
-        MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT);
-    mbedtls_ssl_conf_rng(&config_, mbedtls_ctr_drbg_random, &credentials.random);
-    mbedtls_ssl_conf_authmode(&config_, MBEDTLS_SSL_VERIFY_NONE);
-    mbedtls_ssl_conf_renegotiation(&config_, MBEDTLS_SSL_RENEGOTIATION_ENABLED);
-    // Otherwise 16 records on the way before the peer answers are too many.
-    mbedtls_ssl_conf_renegotiation_enforced(&config_, MBEDTLS_SSL_RENEGOTIATION_NOT_ENFORCED);
-    if (role == Role::server) {
-      mbedtls_ssl_conf_own_cert(&config_, &credentials.cert, &credentials.key);
-    }
-  }
-  ~Config() { mbedtls_ssl_config_free(&config_); }
-  mbedtls_ssl_config* get() { return &config_; }
-
- private:
-  mbedtls_ssl_config config_;
-};
+Credentials& credentials() {
+  static Credentials made;
+  return made;
+}
 
 mbedtls_ssl_context* context_of(void* connection) {
   return static_cast<mbedtls_ssl_context*>(connection);
@@ -68,7 +49,7 @@ class MbedTlsLibrary final : public Library {
   bool follows_clients() const override { return true; }
 
   void* connection(Role role, Version) override {
-    static Config client(Role::client), server(Role::server);
+    static MbedTlsConfig client(Role::client), server(Role::server);
     return bufferevent_mbedtls_dyncontext_new(role == Role::client ? client.get() : server.get());
   }
   void free_connection(void* connection) override {
@@ -92,6 +73,23 @@ class MbedTlsLibrary final : public Library {
 };
 
 }  // namespace
+
+MbedTlsConfig::MbedTlsConfig(Role role) {
+  mbedtls_ssl_config_init(&config_);
+  mbedtls_ssl_config_defaults(&config_,
+                              role == Role::client ? MBEDTLS_SSL_IS_CLIENT : MBEDTLS_SSL_IS_SERVER,
+                              MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT);
+  mbedtls_ssl_conf_rng(&config_, mbedtls_ctr_drbg_random, &credentials().random);
+  mbedtls_ssl_conf_authmode(&config_, MBEDTLS_SSL_VERIFY_NONE);
+  mbedtls_ssl_conf_renegotiation(&config_, MBEDTLS_SSL_RENEGOTIATION_ENABLED);
+  // Otherwise 16 records on the way before the peer answers are too many.
+  mbedtls_ssl_conf_renegotiation_enforced(&config_, MBEDTLS_SSL_RENEGOTIATION_NOT_ENFORCED);
+  if (role == Role::server) {
+    mbedtls_ssl_conf_own_cert(&config_, &credentials().cert, &credentials().key);
+  }
+}
+
+MbedTlsConfig::~MbedTlsConfig() { mbedtls_ssl_config_free(&config_); }
 
 Library& mbedtls() {
   static MbedTlsLibrary library;
