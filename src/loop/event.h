@@ -76,6 +76,12 @@ inline bool is_idle(const event& ev) noexcept {
   return !has_flag(ev, ~(EVLIST_INIT | EVLIST_INTERNAL));
 }
 
+// In the loop's timers and nowhere else.
+inline bool is_only_timed(const event& ev) noexcept {
+  return has_flag(ev, EVLIST_TIMEOUT) &&
+         !has_flag(ev, ~(EVLIST_INIT | EVLIST_INTERNAL | EVLIST_TIMEOUT));
+}
+
 // A signal event whose callback is running, and is to be called again for the same delivery.
 inline bool has_calls_due(const event& ev) noexcept {
   return is_signal(ev) && ev.ev_.ev_signal.ev_pncalls != nullptr;

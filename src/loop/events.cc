@@ -167,6 +167,10 @@ void event_base::withdraw(event& ev) noexcept {
     fds_.settle(ev.ev_fd, *backend_);
     clear_flag(ev, ev::fd_unsettled);
   }
+  note_withdrawn(ev);
+}
+
+void event_base::note_withdrawn(event& ev) const noexcept {
   if (closure_of(ev.ev_evcallback) == ev::Closure::persist) ev.ev_.ev_io.ev_timeout = {};
   note_pending(ev);
   if (ev::debug_logging()) ev::log_event(ev, "removed", ev.ev_events);
@@ -180,11 +184,20 @@ bool event_base::remove_and_wait(event& ev, Wait wait) noexcept {
   std::lock_guard guard(lock_);
   if (has_flag(ev, EVLIST_FINALIZING)) return true;
   stop_calls(ev);  // also of an event that went from its lists when it fired
-  if (!is_idle(ev)) {
+  if (ev::is_only_timed(ev)) {
+    stop_timer(ev);
+    note_withdrawn(ev);
+    notify();
+  } else if (!is_idle(ev)) {
     withdraw(ev);
     notify();
   }
-  if (wait == Wait::never || running() != &ev || !runs_elsewhere()) return true;
+  if (wait == Wait::never || running() != &ev) return true;
+  return wait_until_done(ev, wait);
+}
+
+bool event_base::wait_until_done(const event& ev, Wait wait) noexcept {
+  if (!runs_elsewhere()) return true;
   if (wait == Wait::unless_finalizing && (ev.ev_events & EV_FINALIZE) != 0) return true;
   if (callback_done_) wait_for_callback(ev);
   return true;

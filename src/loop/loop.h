@@ -159,6 +159,9 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
   ev::Deadline deadline_after(const timeval& delay) noexcept;
   void withdraw(event& ev) noexcept;
   bool remove_and_wait(event& ev, Wait wait) noexcept;
+  void note_withdrawn(event& ev) const noexcept;
+  // Out of line, so that what hardly ever waits saves fewer registers.
+  [[gnu::noinline]] bool wait_until_done(const event& ev, Wait wait) noexcept;
   void wait_for_callback(const event& ev) noexcept;
   void nobody_heard(int fd) noexcept;
   void unlist_writer(event_callback& callback) noexcept;
