@@ -5,8 +5,10 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <vector>
 
 #include "common/abstract_socket.h"
@@ -17,23 +19,25 @@ namespace {
 
 using bench::checked;
 
+constexpr std::size_t largest_piece = 64 * 1024;
+
 // False when the reader has gone.
-bool fill(int fd) {
-  static const std::array<char, 64 * 1024> zeros{};
+bool fill(int fd, std::size_t piece) {
+  static const std::array<char, largest_piece> zeros{};
   for (;;) {
-    const ssize_t sent = send(fd, zeros.data(), zeros.size(), MSG_NOSIGNAL);
+    const ssize_t sent = send(fd, zeros.data(), piece, MSG_NOSIGNAL);
     if (sent < 0) return errno == EAGAIN;
   }
 }
 
 // A local socket becomes writable again when three quarters of its buffer are free, so a reader
 // that is allowed to read always finds something.
-void keep_full(int epoll) {
+void keep_full(int epoll, std::size_t piece) {
   std::array<epoll_event, 512> ready;
   for (;;) {
     const int count = epoll_wait(epoll, ready.data(), int{ready.size()}, -1);
     for (int i = 0; i < count; ++i) {
-      if (!fill(ready[static_cast<std::size_t>(i)].data.fd)) return;
+      if (!fill(ready[static_cast<std::size_t>(i)].data.fd, piece)) return;
     }
   }
 }
@@ -51,6 +55,8 @@ int main(int argc, char** argv) {
     epoll_event event{.events = EPOLLOUT, .data = {.fd = fd}};
     checked(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
   }
-  keep_full(epoll);
+  // The kernel counts a piece as used until all of it has been read: with pieces as large as the
+  // buffer, a reader would find it empty before we hear of room.
+  keep_full(epoll, std::min(largest_piece, static_cast<std::size_t>(buffer) / 4));
   return 0;
 }
