@@ -28,6 +28,12 @@ struct Rate {
     return static_cast<std::uint64_t>(std::min(whole, Wide{max_tokens}));
   }
 
+  // How long so many bytes take to come.
+  constexpr Duration span_of(std::uint64_t count) const {
+    const Wide span = (Wide{count} * ticks() + bytes - 1) / bytes;
+    return Duration(static_cast<Duration::rep>(std::min(span, Wide{max_tokens})));
+  }
+
   constexpr std::uint64_t ticks() const { return static_cast<std::uint64_t>(tick.count()); }
   friend constexpr bool operator==(const Rate&, const Rate&) = default;
 };

@@ -5,6 +5,9 @@
 namespace ev {
 namespace {
 
+// What is left of a wake-up is taken along from here on: less waits for the next one.
+constexpr std::uint64_t crumb = 64;
+
 // Multiples of the golden ratio spread any number of streams evenly over one turn.
 std::uint32_t next_phase() {
   constinit static std::atomic<std::uint32_t> streams{0};
@@ -98,9 +101,12 @@ std::size_t Throttle::allowance(Direction direction, TimePoint now, std::size_t 
 }
 
 std::uint64_t Throttle::own_offer(Side& side, std::uint64_t wanted, TimePoint now) {
-  const std::uint64_t least = side.due ? 1 : side.own->worth_taking(now);
-  side.due = false;
-  return side.own->offer(now, wanted, least);
+  const std::uint64_t least = side.least != 0 ? side.least : side.own->worth_taking(now);
+  const std::uint64_t offer = side.own->offer(now, wanted, least);
+  // What a wake-up brings beyond the largest transfer goes in another one right behind it.
+  const bool goes_on = side.least != 0 && offer == side.own->largest_take();
+  side.least = goes_on ? crumb : 0;
+  return offer;
 }
 
 void Throttle::spend(Direction direction, std::size_t bytes, TimePoint now) {
@@ -116,7 +122,7 @@ void Throttle::cancel(Direction direction, TimePoint now) {
   group_cancel(side, now);
   end_own_wait(side, now);
   end_wait(side, now);
-  side.due = false;
+  side.least = 0;
 }
 
 std::uint64_t Throttle::group_claim(Side& side, std::uint64_t wanted, TimePoint now) {
@@ -181,7 +187,7 @@ void Throttle::end_own_wait(Side& side, TimePoint now) {
 void Throttle::finish_own_wait(Side& side, TimePoint now) {
   side.own_wake.reset();
   side.own->end_wait(now);
-  side.due = true;
+  side.least = 1;
   end_wait(side, now);
 }
 

@@ -88,7 +88,7 @@ class Throttle final : public Allocated {
     Seat seat;
     std::optional<TokenBucket> own;
     bool waiting = false;               // for whatever reason
-    bool due = false;                   // the timer said so: take even a small amount
+    std::uint64_t least = 0;            // what is worth taking, once the timer said so; 0: the rule
     std::optional<TimePoint> own_wake;  // waits for the own bucket, until then
     TimePoint waiting_since{};
     LimitStats stats;

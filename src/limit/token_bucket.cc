@@ -13,6 +13,14 @@ constexpr Duration shortest_pace = 5ms;
 constexpr Duration longest_pace = 50ms;
 constexpr std::uint64_t packet = 1460;  // payload of a full Ethernet frame
 
+// The next shorter one that divides our patience, or all of it: then any span that long sees the
+// same number of wake-ups, however it falls.
+Duration even_round(Duration longest) {
+  constexpr Duration patience = TokenBucket::patience;
+  if (longest > patience * 2 / 3) return patience;
+  return patience / ((patience + longest - Duration(1)) / longest);
+}
+
 TimePoint later(TimePoint now, Duration span) {
   return now > TimePoint::max() - span ? TimePoint::max() : now + span;
 }
@@ -27,17 +35,20 @@ TokenBucket::TokenBucket(const Limit& limit, TimePoint now)
 }
 
 void TokenBucket::derive() {
-  const Duration pace = std::clamp(limit_.rate.tick / 2, shortest_pace, longest_pace);
-  const std::uint64_t patient = limit_.rate.over(patience);
+  const Rate& rate = limit_.rate;
+  const Duration pace = std::clamp(rate.tick / 2, shortest_pace, longest_pace);
+  const std::uint64_t patient = rate.over(patience);
   const std::uint64_t one_packet = std::min(packet, patient);
   const std::uint64_t worthwhile =
-      limit_.rate.tick < patience ? one_packet : std::min(2 * packet, patient);
-  chunk_ = portion_ = std::max({limit_.rate.over(pace), worthwhile, std::uint64_t{1}});
+      rate.tick < patience ? one_packet : std::min(2 * packet, patient);
+  chunk_ = portion_ = std::max({rate.over(pace), worthwhile, std::uint64_t{1}});
+  round_ = even_round(rate.span_of(chunk_));
   largest_take_ = stretched_ = limit_.burst;
   switch (limit_.mode) {
     case RefillMode::smooth:
       largest_take_ = std::max(limit_.burst, one_packet);
-      stretched_ = std::max(limit_.burst, std::min(chunk_ + patient, max_tokens));
+      stretched_ = std::max(chunk_, rate.over(round_)) + patient;
+      stretched_ = std::clamp(stretched_, limit_.burst, max_tokens);
       break;
     case RefillMode::ticks:
       chunk_ = 1;
@@ -46,10 +57,9 @@ void TokenBucket::derive() {
     case RefillMode::exact:
       // Waiting for a full bucket would lose whatever comes after it is full.
       chunk_ = portion_ = std::min(chunk_, std::max<std::uint64_t>(limit_.burst / 2, 1));
+      round_ = std::clamp(rate.span_of(chunk_), Duration(1), round_);
       break;
   }
-  const Wide span = Wide{chunk_} * limit_.rate.ticks() / limit_.rate.bytes;
-  round_ = Duration(static_cast<Duration::rep>(std::min(span, Wide{max_tokens})));
 }
 
 void TokenBucket::reconfigure(const Limit& limit, TimePoint now) {
@@ -148,12 +158,12 @@ TimePoint TokenBucket::wake_time(TimePoint now, std::uint64_t wanted) {
 
 TimePoint TokenBucket::wake_in_turn(TimePoint now, std::uint32_t phase) {
   const bool comes_in_rounds = limit_.mode != RefillMode::ticks && chunk_ > 1;
-  const TimePoint ready = wake_time(now, (chunk_ + 1) / 2);
+  const TimePoint ready = wake_time(now, (limit_.rate.over(round_) + 1) / 2);
   // A remainder of the last chunk, from whoever had not enough to move, must not pile up.
   if (!comes_in_rounds || ready <= now) return wake_time(now, chunk_);
   // A few places, so that a turn of the loop serves many.
   const Duration place = round_ / 16 * (phase >> 28);
-  const Duration past = (ready.time_since_epoch() - place) % std::max(round_, Duration(1));
+  const Duration past = (ready.time_since_epoch() - place) % round_;
   return past == Duration::zero() ? ready : later(ready, round_ - past);
 }
 

@@ -46,6 +46,8 @@ class TokenBucket {
   std::uint64_t worth_taking(TimePoint now) const;
   // What a wake-up should bring.
   std::uint64_t worth_waking() const { return chunk_; }
+  // What one transfer moves at most.
+  std::uint64_t largest_take() const { return largest_take_; }
   // What one of several waiters should get at once, at most: more would make the sum jerky.
   std::uint64_t portion() const { return portion_; }
 
