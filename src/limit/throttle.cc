@@ -104,8 +104,7 @@ std::uint64_t Throttle::own_offer(Side& side, std::uint64_t wanted, TimePoint no
   const std::uint64_t least = side.least != 0 ? side.least : side.own->worth_taking(now);
   const std::uint64_t offer = side.own->offer(now, wanted, least);
   // What a wake-up brings beyond the largest transfer goes in another one right behind it.
-  const bool goes_on = side.least != 0 && offer == side.own->largest_take();
-  side.least = goes_on ? crumb : 0;
+  side.least = side.least != 0 && side.own->brings_more_than(offer) ? crumb : 0;
   return offer;
 }
 

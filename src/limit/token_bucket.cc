@@ -43,11 +43,16 @@ void TokenBucket::derive() {
       rate.tick < patience ? one_packet : std::min(2 * packet, patient);
   chunk_ = portion_ = std::max({rate.over(pace), worthwhile, std::uint64_t{1}});
   round_ = even_round(rate.span_of(chunk_));
+  // Few, so that a turn of the loop serves many: a loop that sleeps in between finds the
+  // processor's caches cold.
+  const Duration spacing = std::clamp(rate.tick, shortest_pace, longest_pace);
+  places_ = static_cast<std::uint32_t>(std::max<Duration::rep>(round_ / spacing, 2));
   largest_take_ = stretched_ = limit_.burst;
+  in_turn_ = rate.over(round_);
   switch (limit_.mode) {
     case RefillMode::smooth:
       largest_take_ = std::max(limit_.burst, one_packet);
-      stretched_ = std::max(chunk_, rate.over(round_)) + patient;
+      stretched_ = std::max(chunk_, in_turn_) + patient;
       stretched_ = std::clamp(stretched_, limit_.burst, max_tokens);
       break;
     case RefillMode::ticks:
@@ -58,6 +63,7 @@ void TokenBucket::derive() {
       // Waiting for a full bucket would lose whatever comes after it is full.
       chunk_ = portion_ = std::min(chunk_, std::max<std::uint64_t>(limit_.burst / 2, 1));
       round_ = std::clamp(rate.span_of(chunk_), Duration(1), round_);
+      in_turn_ = chunk_;
       break;
   }
 }
@@ -158,11 +164,10 @@ TimePoint TokenBucket::wake_time(TimePoint now, std::uint64_t wanted) {
 
 TimePoint TokenBucket::wake_in_turn(TimePoint now, std::uint32_t phase) {
   const bool comes_in_rounds = limit_.mode != RefillMode::ticks && chunk_ > 1;
-  const TimePoint ready = wake_time(now, (limit_.rate.over(round_) + 1) / 2);
+  const TimePoint ready = wake_time(now, (in_turn_ + 1) / 2);
   // A remainder of the last chunk, from whoever had not enough to move, must not pile up.
   if (!comes_in_rounds || ready <= now) return wake_time(now, chunk_);
-  // A few places, so that a turn of the loop serves many.
-  const Duration place = round_ / 16 * (phase >> 28);
+  const Duration place = round_ / places_ * ((std::uint64_t{phase} * places_) >> 32);
   const Duration past = (ready.time_since_epoch() - place) % round_;
   return past == Duration::zero() ? ready : later(ready, round_ - past);
 }

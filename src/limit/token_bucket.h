@@ -46,8 +46,11 @@ class TokenBucket {
   std::uint64_t worth_taking(TimePoint now) const;
   // What a wake-up should bring.
   std::uint64_t worth_waking() const { return chunk_; }
-  // What one transfer moves at most.
-  std::uint64_t largest_take() const { return largest_take_; }
+  // True of a full transfer where that carries less than a wake-up in turn brings. Not because the
+  // wake-up was late: what it brings more then, the next one brings less.
+  bool brings_more_than(std::uint64_t transfer) const {
+    return transfer == largest_take_ && largest_take_ < in_turn_;
+  }
   // What one of several waiters should get at once, at most: more would make the sum jerky.
   std::uint64_t portion() const { return portion_; }
 
@@ -64,8 +67,8 @@ class TokenBucket {
   void end_wait(TimePoint now);
   // When a waiter who wants `wanted` should be woken; TimePoint::max(): too far away to be told.
   TimePoint wake_time(TimePoint now, std::uint64_t wanted);
-  // The same for somebody who can use up a whole chunk: its own place in a fixed round as long as a
-  // chunk takes to come. Streams with the same limit that have nothing in common but the time at
+  // The same for somebody who can use up a whole chunk: its own place in a fixed round about as
+  // long as a chunk takes to come. Streams with the same limit that have nothing in common but the time at
   // which they began to wait are so spread over the round, and remain so.
   TimePoint wake_in_turn(TimePoint now, std::uint32_t phase);
 
@@ -79,8 +82,10 @@ class TokenBucket {
   TokenLevel& granted_from() { return limit_.mode == RefillMode::ticks ? ledger_ : flow_; }
 
   Limit limit_;
-  Duration round_{};         // how long a chunk takes to come
-  std::uint64_t chunk_ = 1;  // a wake-up is worth its cost from here on
+  Duration round_{};  // from one wake-up in turn to the next
+  std::uint32_t places_ = 2;
+  std::uint64_t in_turn_ = 1;  // what comes meanwhile
+  std::uint64_t chunk_ = 1;    // a wake-up is worth its cost from here on
   std::uint64_t portion_ = 1;
   std::uint64_t largest_take_ = 1;  // the burst, or one packet if that is more
   std::uint64_t stretched_ = 1;     // the burst while somebody waits

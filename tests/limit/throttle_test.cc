@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+#include <utility>
+
 #include "limit/simulation.h"
 
 namespace ev::test {
@@ -212,6 +215,28 @@ TEST(ThrottleSimulation, ManyStreamsAreSmoothTogether) {
     }
     simulation.run_for(5s);
     EXPECT_LT(variation(simulation.windows, 3, 49), 0.01) << rate;
+  }
+}
+
+// Each wake of the loop serves many of them, and the longer the tick the more.
+TEST(ThrottleSimulation, StreamsWithTheSameLimitWakeTogetherAtFewMoments) {
+  for (const auto& [tick, most] : {std::pair<Duration, std::size_t>{10ms, 10}, {100ms, 2}}) {
+    Simulation simulation;
+    simulation.move_cost = 0ns;
+    simulation.keep_moves = true;
+    for (int i = 0; i < 200; ++i) {
+      simulation.now += 100us;
+      SimStream& stream = simulation.add_stream();
+      stream.throttle.set_cfg(make_cfg(per_second(20'000, tick)).get(), simulation.now);
+      stream.start();
+    }
+    simulation.run_for(2s);
+    std::set<Duration> moments;
+    for (const auto& [when, bytes] : simulation.all_moves) {
+      if (when > start_time + 1s) moments.insert((when - start_time) / 1ms % 100 * 1ms);
+    }
+    EXPECT_LE(moments.size(), most);
+    EXPECT_GT(moments.size(), 1u);
   }
 }
 
