@@ -75,6 +75,7 @@ void TokenBucket::reconfigure(const Limit& limit, TimePoint now) {
     ledger_.change_rate(limit.rate, now);
   }
   limit_ = limit;
+  refilled_at_ = TimePoint::min();
   derive();
   flow_.clip(limit_.burst);
   ledger_.clip(limit_.burst);
@@ -86,6 +87,8 @@ std::uint64_t TokenBucket::capacity(TimePoint now) const {
 }
 
 void TokenBucket::refill(TimePoint now) {
+  if (now == refilled_at_) return;
+  refilled_at_ = now;
   const std::uint64_t most = capacity(now);
   flow_.flow(limit_.rate, most, now);
   const std::uint64_t most_booked = limit_.burst - std::min(limit_.burst, reserved_);

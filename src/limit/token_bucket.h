@@ -94,6 +94,7 @@ class TokenBucket {
   TokenLevel ledger_;
   TimePoint stretched_until_ = TimePoint::min();
   TimePoint took_at_ = TimePoint::min();
+  TimePoint refilled_at_ = TimePoint::min();  // again at the same time would change nothing
 };
 
 }  // namespace ev
