@@ -214,7 +214,9 @@ struct evbuffer final : ev::Allocated {
 
   // Tells callbacks and observer; the last thing that a change does.
   void changed(std::size_t added, std::size_t deleted) {
-    if (heard_by_ != 0) announce(added, deleted);
+    if (heard_by_ == 0) return;
+    if (rare() != nullptr) return announce(added, deleted);
+    observer_in(heard_by_)->on_buffer_change(*this, added, deleted);
   }
   void announce(std::size_t added, std::size_t deleted);
   bool tell_callbacks(std::size_t added, std::size_t deleted);
@@ -226,6 +228,9 @@ struct evbuffer final : ev::Allocated {
     return (heard_by_ & extras_bit) != 0
                ? reinterpret_cast<ev::BufferExtras*>(heard_by_ - extras_bit)
                : nullptr;
+  }
+  static ev::BufferObserver* observer_in(std::uintptr_t heard_by) noexcept {
+    return reinterpret_cast<ev::BufferObserver*>(heard_by);
   }
   ev::BufferExtras& extras();
 

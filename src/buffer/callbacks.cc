@@ -180,11 +180,11 @@ void evbuffer::set_observer(ev::BufferObserver* observer) noexcept {
 
 ev::BufferObserver* evbuffer::observer() const noexcept {
   if (const ev::BufferExtras* mine = rare()) return mine->observer;
-  return reinterpret_cast<ev::BufferObserver*>(heard_by_);
+  return observer_in(heard_by_);
 }
 
 void evbuffer::announce(std::size_t added, std::size_t deleted) {
-  if (rare() != nullptr && !tell_callbacks(added, deleted)) return;
+  if (!tell_callbacks(added, deleted)) return;
   if (ev::BufferObserver* hears = observer()) hears->on_buffer_change(*this, added, deleted);
 }
 

@@ -28,8 +28,7 @@ int write_to_stream(bufferevent* bev, Write write, Post post) noexcept {
   if (bev == nullptr) return refused();
   Stream& stream = Stream::of(bev);
   if (!stream.lock().try_lock()) return status([&] { return post(*stream.mailbox()); });
-  Hold hold(stream);
-  stream.lock().unlock();  // Hold has its own
+  const Hold hold(stream, std::adopt_lock);
   return status([&] {
     stream.deliver_mail();
     return write(stream);

@@ -118,8 +118,8 @@ void FdStream::adjust_timeouts() {
   }
 }
 
-void FdStream::on_output_changed(std::size_t added, std::size_t) {
-  if (added == 0 || !wants_write() || fd() < 0 || is_connecting() || is_waiting_writable()) return;
+void FdStream::on_output_added() {
+  if (!wants_write() || fd() < 0 || is_connecting() || is_waiting_writable()) return;
   // A maximum that the program set holds for each turn of the loop, and the flush may run twice in
   // one.
   if (has_max_single_write()) {

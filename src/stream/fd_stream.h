@@ -45,7 +45,7 @@ class FdStream : public Stream {
 
   void stop(short what) override;
   void adjust_timeouts() override;
-  void on_output_changed(std::size_t added, std::size_t deleted) override;
+  void on_output_added() override;
   void pause(short what) override;
 
   virtual void on_readable() = 0;

@@ -144,9 +144,9 @@ class FilterStream final : public TimerStream {
     pass_input(filter_input(BEV_NORMAL));
   }
 
-  void on_output_changed(std::size_t added, std::size_t) override {
-    if (added > 0) output_needs_more_ = false;
-    if (added == 0 || is_filtering_output_) return;
+  void on_output_added() override {
+    output_needs_more_ = false;
+    if (is_filtering_output_) return;
     const StackDepth depth;
     if (depth.is_too_deep()) return pump_soon();
     filter_output(BEV_NORMAL);

@@ -16,8 +16,7 @@ void from_loop(Stream& stream, Call call) noexcept {
     stream.lock().unlock();
     return;
   }
-  Hold hold(stream);
-  stream.lock().unlock();  // Hold has its own; the lock is recursive
+  const Hold hold(stream, std::adopt_lock);
   try {
     call();
   } catch (const std::bad_alloc&) {

@@ -97,8 +97,7 @@ class PairStream final : public TimerStream {
  private:
   PairStream* other_end() const noexcept { return link_->ends[1 - side_]; }
 
-  void on_output_changed(std::size_t added, std::size_t) override {
-    if (added == 0) return;
+  void on_output_added() override {
     const Hold hold(*this);
     if (PairStream* other = other_end()) move_if_wanted(*other);
     restart_write_timeout();

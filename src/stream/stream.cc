@@ -250,12 +250,13 @@ bool Stream::append_output(const void* data, std::size_t size) {
 }
 
 // The bytes have changed already, so that the caller's call has succeeded whatever follows.
-void Stream::on_buffer_change(evbuffer& buffer, std::size_t added, std::size_t deleted) {
+void Stream::on_buffer_change(evbuffer& buffer, std::size_t added, std::size_t) {
   const bool is_output = &buffer == &output_;
+  if (is_output ? added == 0 : wm_read.high == 0) return;
   try {
-    if (!is_output) return on_input_changed(added, deleted);
-    if (added > 0) note_output_added(added);
-    on_output_changed(added, deleted);
+    if (!is_output) return note_input_changed();
+    note_output_added(added);
+    on_output_added();
   } catch (const std::bad_alloc&) {
     errno = ENOMEM;
     const short direction = is_output ? BEV_EVENT_WRITING : BEV_EVENT_READING;
@@ -277,8 +278,7 @@ void Stream::hold() noexcept {
   retain();
 }
 
-void Stream::on_input_changed(std::size_t, std::size_t) {
-  if (wm_read.high == 0) return;
+void Stream::note_input_changed() {
   if (input_.size() >= wm_read.high) {
     suspend_read(Suspend::watermark);
   } else {

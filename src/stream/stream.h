@@ -24,6 +24,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 
 #include "buffer/buffer.h"
 #include "loop/deferred.h"
@@ -226,9 +227,8 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   // The last reference is gone: nobody else may find us any more. Runs with the lock.
   virtual void unlink() noexcept {}
 
-  // The program added to the output (or a pair's partner took from it).
-  virtual void on_output_changed(std::size_t added, std::size_t deleted) = 0;
-  virtual void on_input_changed(std::size_t added, std::size_t deleted);
+  // There are more bytes to move.
+  virtual void on_output_added() = 0;
   // Takes what the program writes to where the empty output would have moved it in the end. False:
   // nothing happened, and the output is the way. Only asked while nobody hears of the output's
   // changes but us.
@@ -315,6 +315,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   void note_output();
   void note_event(short what);
   void note_output_added(std::size_t size);
+  void note_input_changed();
   void check_output_limit();
   bool end_and_unlock() noexcept;
   void destroy() noexcept;
@@ -343,6 +344,8 @@ class Hold {
     stream.lock().lock();
     stream.retain();
   }
+  // Of a stream whose lock the caller took, and gives to this object.
+  Hold(Stream& stream, std::adopt_lock_t) noexcept : stream_(stream) { stream.retain(); }
   ~Hold() { stream_.release_and_unlock(); }
   Hold(const Hold&) = delete;
   Hold& operator=(const Hold&) = delete;

@@ -89,8 +89,7 @@ void Stream::run_deferred(event_callback*, void* self) {
     stream.destroy();
     return;
   }
-  stream.lock().unlock();
-  Hold hold(stream);
+  const Hold hold(stream, std::adopt_lock);
   stream.run_pending_callbacks();
 }
 

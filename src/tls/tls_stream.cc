@@ -220,8 +220,8 @@ void TlsStream::on_timeout(short direction) {
   fail(BEV_EVENT_TIMEOUT, ETIMEDOUT);
 }
 
-void TlsStream::on_output_changed(std::size_t added, std::size_t) {
-  if (added == 0 || !wants_write() || !is_up() || is_pumping_ || shaking_hands_) return;
+void TlsStream::on_output_added() {
+  if (!wants_write() || !is_up() || is_pumping_ || shaking_hands_) return;
   if (has_max_single_write()) {
     continue_next_turn();
   } else {

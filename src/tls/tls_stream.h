@@ -77,7 +77,7 @@ class TlsStream final : public FdStream, private TlsWire {
   void on_writable() override { pump(Moves::flush); }
   void on_connected() override;
   void on_timeout(short direction) override;
-  void on_output_changed(std::size_t added, std::size_t deleted) override;
+  void on_output_added() override;
   void adjust_timeouts() override;
   void pause(short) override {}  // only asked for while we pump, and that ends in wait_as_needed()
   void unpause(short what) override;
