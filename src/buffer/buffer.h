@@ -208,6 +208,7 @@ struct evbuffer final : ev::Allocated {
       std::size_t size) const noexcept;  // the first `size` bytes; errno tells why not
   void copy_from(Place place, void* out, std::size_t size) const noexcept;
 
+  ssize_t receive(int fd, void* into, std::size_t most) noexcept;
   void take_in(ev::Chain& chunk, std::size_t size) noexcept;
   ev::IoResult send_bytes(int fd, std::size_t most) noexcept;
   ev::IoResult send_file(int fd, std::size_t most) noexcept;
@@ -240,7 +241,7 @@ struct evbuffer final : ev::Allocated {
   // The observer; or, with extras_bit, the extras, which then know the observer. One pointer, because
   // every stream pays for it twice.
   std::uintptr_t heard_by_ = 0;
-  int plain_fd_ = -1;  // the last descriptor that send() refused: no socket
+  int plain_fd_ = -1;  // the last descriptor that send() or recv() refused: no socket
   std::uint8_t flags_ = 0;
 };
 
