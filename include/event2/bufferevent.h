@@ -96,7 +96,8 @@ EVENT2_EXPORT_SYMBOL struct bufferevent* bufferevent_socket_new(struct event_bas
 
 /**
  * Connect to an address. The result arrives as BEV_EVENT_CONNECTED or BEV_EVENT_ERROR, never before
- * the function has returned. Data written meanwhile is sent once connected.
+ * the function has returned. Data written meanwhile is sent once connected. A filter, or a TLS
+ * stream over another bufferevent, connects the lowest bufferevent, which has the socket.
  *
  * @param sa the address; NULL if the program has already begun to connect the socket
  * @return -1 if connecting could not begin; a socket made for it is closed
@@ -128,7 +129,9 @@ EVENT2_EXPORT_SYMBOL int bufferevent_socket_connect_hostname_hints(
 EVENT2_EXPORT_SYMBOL int bufferevent_socket_get_dns_error(struct bufferevent* bev);
 
 /**
- * Use another socket. The old one is not closed. A TLS stream begins a new handshake.
+ * Use another socket. The old one is not closed. A TLS stream begins a new handshake. What waits in
+ * the output leaves by the new socket; of a TLS stream, what is not encrypted yet. The socket of a
+ * stream over another bufferevent is that of the lowest one.
  *
  * @param fd -1 for none
  * @return -1 for a pair

@@ -29,8 +29,15 @@ bool options_make_sense(int options) {
   return (!unlock || defer) && (!thread_safe || ev::threads_enabled());
 }
 
-ev::FdStream* descriptor_stream(bufferevent* bev) {
-  return bev == nullptr ? nullptr : Stream::of(bev).as_fd_stream();
+// The socket is the lowest layer's, whose lock is that of the whole stack.
+template <class Connect>
+int connect_lowest(bufferevent* bev, Connect connect) noexcept {
+  return on_stream(bev, [&](Stream& top) {
+    ev::FdStream* stream = top.lowest().as_fd_stream();
+    if (stream != nullptr) return connect(*stream);
+    errno = EINVAL;
+    return false;
+  });
 }
 
 }  // namespace
@@ -42,9 +49,7 @@ bufferevent* bufferevent_socket_new(event_base* base, evutil_socket_t fd, int op
 }
 
 int bufferevent_socket_connect(bufferevent* bev, const sockaddr* address, int length) {
-  ev::FdStream* stream = descriptor_stream(bev);
-  if (stream == nullptr) return ev::refused();
-  return on_stream(bev, [&](Stream&) { return stream->connect(address, length); });
+  return connect_lowest(bev, [&](ev::FdStream& it) { return it.connect(address, length); });
 }
 
 int bufferevent_socket_connect_hostname(bufferevent* bev, evdns_base* dns, int family,
@@ -59,15 +64,15 @@ int bufferevent_socket_connect_hostname(bufferevent* bev, evdns_base* dns, int f
 int bufferevent_socket_connect_hostname_hints(bufferevent* bev, evdns_base*,
                                               const evutil_addrinfo* hints, const char* host,
                                               int port) {
-  ev::FdStream* stream = descriptor_stream(bev);
-  if (stream == nullptr || hints == nullptr) return ev::refused();
-  return on_stream(bev, [&](Stream&) { return stream->connect_hostname(*hints, host, port); });
+  if (hints == nullptr) return ev::refused();
+  return connect_lowest(bev,
+                        [&](ev::FdStream& it) { return it.connect_hostname(*hints, host, port); });
 }
 
 int bufferevent_socket_get_dns_error(bufferevent* bev) {
   if (bev == nullptr) return ev::refused();
   Hold hold(Stream::of(bev));
-  return Stream::of(bev).dns_error();
+  return Stream::of(bev).lowest().dns_error();
 }
 
 int bufferevent_base_set(event_base* base, bufferevent* bev) {

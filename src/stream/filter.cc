@@ -58,7 +58,7 @@ class FilterStream final : public TimerStream {
   Stream* underlying() const noexcept override { return link_.pointer(); }
   int fd() const noexcept override { return link_.lower().fd(); }
   bool set_fd(int fd) override {
-    if (!link_.lower().set_fd(fd)) return false;
+    if (!link_.set_fd(fd)) return false;
     forget_end();
     is_ending_ = false;
     lower_end_ = EndOutput::in_progress;

@@ -213,6 +213,12 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   virtual bool set_base(Loop&) { return false; }
   virtual bool set_priority(int) { return false; }
   virtual Stream* underlying() const noexcept { return nullptr; }
+  // The bottom of the stack below and with this one.
+  Stream& lowest() noexcept {
+    Stream* layer = this;
+    while (Stream* below = layer->underlying()) layer = below;
+    return *layer;
+  }
   virtual Stream* partner() const noexcept { return nullptr; }
   // What only some types can do; null: not one of them.
   virtual class FdStream* as_fd_stream() noexcept { return nullptr; }

@@ -20,6 +20,11 @@ void UnderlyingLink::attach(Stream& lower, bufferevent_data_cb read, bufferevent
   lower.enable(EV_READ);
 }
 
+bool UnderlyingLink::set_fd(int fd) {
+  if (!lower_->set_fd(fd)) return false;
+  return lower_->enable(EV_READ | EV_WRITE);  // the end of the old connection took them away
+}
+
 void UnderlyingLink::detach(bool free_lower) noexcept {
   if (lower_ == nullptr) return;
   Stream& lower = *lower_;

@@ -21,6 +21,9 @@ class UnderlyingLink {
   // Gives the lower stream back to the program, or frees it with us.
   void detach(bool free_lower) noexcept;
 
+  // Another descriptor for whoever has it, at the bottom.
+  bool set_fd(int fd);
+
   explicit operator bool() const noexcept { return lower_ != nullptr; }
   Stream& lower() const noexcept { return *lower_; }
   Stream* pointer() const noexcept { return lower_; }

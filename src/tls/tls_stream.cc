@@ -58,22 +58,35 @@ void TlsStream::abandon() noexcept {
 
 int TlsStream::fd() const noexcept { return link_ ? link_.lower().fd() : FdStream::fd(); }
 
+// Of what the old connection carried, nothing makes sense to the new one.
+void TlsStream::forget_connection() {
+  loop().remove_noblock(wake_);
+  inbound_.take_front(inbound_.size());
+  outbound_.take_front(outbound_.size());
+  for (Stream* layer = link_.pointer(); layer != nullptr; layer = layer->underlying()) {
+    layer->input->take_front(layer->input->size());
+    layer->output->take_front(layer->output->size());
+  }
+  shaking_hands_ = initial_state_ != TlsState::open;
+  ended_ = read_ended_ = write_ended_ = wire_ended_ = parked_ = renewing_ = said_goodbye_ = false;
+  engine_wants_bytes_ = reads_next_turn_ = false;
+  lower_end_ = EndOutput::in_progress;
+}
+
 bool TlsStream::set_fd(int fd) {
-  if (link_) return link_.lower().set_fd(fd);
+  // Before the first connection nothing was said that could be wrong for it.
+  if (link_ && !ended_ && link_.lower().fd() < 0) return link_.set_fd(fd);
+  if (link_ && lowest().as_fd_stream() == nullptr) return false;
   // A connection that the program opened goes on with another descriptor.
   const bool fresh = initial_state_ == TlsState::open || engine_->restart(initial_state_);
   if (!fresh && fd >= 0) {
     errno = EINVAL;
     return false;
   }
-  loop().remove_noblock(wake_);
-  inbound_.take_front(inbound_.size());
-  outbound_.take_front(outbound_.size());
-  shaking_hands_ = initial_state_ != TlsState::open;
+  forget_connection();
   ended_ = !fresh;
-  read_ended_ = write_ended_ = wire_ended_ = parked_ = renewing_ = said_goodbye_ = false;
-  engine_wants_bytes_ = reads_next_turn_ = false;
-  if (!FdStream::set_fd(fd)) return false;
+  forget_end();
+  if (!(link_ ? link_.set_fd(fd) : FdStream::set_fd(fd))) return false;
   if (is_up()) flush_soon();
   return true;
 }

@@ -66,6 +66,7 @@ class TlsStream final : public FdStream, private TlsWire {
   TlsStream(const TlsSetup& setup, int fd);
   ~TlsStream() override;
   void abandon() noexcept;
+  void forget_connection();
 
   // --- TlsWire: what the engine sees ---
   IoResult receive(void* into, std::size_t most) noexcept override;

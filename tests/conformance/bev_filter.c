@@ -322,6 +322,27 @@ static void connected_event_is_passed_on(void) {
   teardown();
 }
 
+/* Stock libevent does not tell of the connection then, so nothing is asked but that it is made. */
+static void connecting_connects_below(void) {
+  struct sockaddr_storage address;
+  char got[8] = "";
+  int length, fd;
+  evutil_socket_t listener = listening_socket(&address, &length);
+  base = event_base_new();
+  under = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+  filter = bufferevent_filter_new(under, NULL, NULL, BEV_OPT_CLOSE_ON_FREE, NULL, NULL);
+  bufferevent_write(filter, "early", 5);
+  SEE(bufferevent_socket_connect(filter, (struct sockaddr*)&address, length));
+  SEE(bufferevent_getfd(under) >= 0);
+  fd = accept(listener, NULL, NULL);
+  while (evbuffer_get_length(bufferevent_get_output(under))) event_base_loop(base, EVLOOP_ONCE);
+  SEE(read(fd, got, sizeof(got) - 1));
+  SEE_STR(got);
+  close(fd);
+  close(listener);
+  teardown();
+}
+
 static enum bufferevent_filter_result broken(struct evbuffer* source, struct evbuffer* dst,
                                              ev_ssize_t limit, enum bufferevent_flush_mode mode,
                                              void* context) {
@@ -523,6 +544,7 @@ const struct conf_case conf_cases[] = {
               "filter input = \"ba<c\"\n"
               "context \"ctx\" freed"),
     CASE(connected_event_is_passed_on),
+    CASE(connecting_connects_below),
     EXCEPTION(input_error_is_reported, "Z15: stock drops the error",
               "write(sv[1], \"abc\", 3) = 3\n"
               "filter: ERROR|READING\n"

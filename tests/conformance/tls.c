@@ -385,6 +385,28 @@ static void connects_by_address(void) {
   teardown();
 }
 
+static void connects_the_bufferevent_below(void) {
+  struct bufferevent* below;
+  struct sockaddr_storage address;
+  int length, fd;
+  evutil_socket_t listener = listening_socket(&address, &length);
+  prepare();
+  below = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+  client = bufferevent_openssl_filter_new(base, below, SSL_new(context), BUFFEREVENT_SSL_CONNECTING,
+                                          BEV_OPT_CLOSE_ON_FREE);
+  bufferevent_setcb(client, on_read, NULL, on_event, (void*)"client");
+  SEE(bufferevent_socket_connect(client, (struct sockaddr*)&address, length));
+  SEE(bufferevent_getfd(below) >= 0);
+  SEE(bufferevent_getfd(below) == bufferevent_getfd(client));
+  fd = accept(listener, NULL, NULL);
+  evutil_make_socket_nonblocking(fd);
+  server = bufferevent_openssl_socket_new(base, fd, SSL_new(context), BUFFEREVENT_SSL_ACCEPTING,
+                                          BEV_OPT_CLOSE_ON_FREE);
+  set_callbacks();
+  exchange(1000);
+  teardown();
+}
+
 static void connection_refused(void) {
   struct sockaddr_storage address;
   int length;
@@ -504,6 +526,7 @@ const struct conf_case conf_cases[] = {
     CASE(without_close_on_free_all_stays),
     CASE(open_state_skips_the_handshake),
     CASE(connects_by_address),
+    CASE(connects_the_bufferevent_below),
     CASE(connection_refused),
     CASE(handshake_timeout),
     EXCEPTION(read_timeout_once_and_disables, "Z13: stock repeats it",

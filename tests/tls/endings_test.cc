@@ -234,35 +234,6 @@ TEST_P(EndingsTest, GetsItsDescriptorLater) {
   EXPECT_EQ(bufferevent_getfd(client.bev()), pair[0]);
 }
 
-TEST_P(EndingsTest, ConnectsByTcpAndRaisesOneEvent) {
-  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-  sockaddr_in address{};
-  socklen_t length = sizeof address;
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), length), 0);
-  ASSERT_EQ(::listen(listener, 4), 0);
-  ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length);
-
-  Peer client, server;
-  client.own(library.over_socket(loop.base(), -1, library.connection(Role::client, version),
-                                 BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE));
-  client.enable(EV_READ | EV_WRITE);
-  client.write("over tcp");
-  ASSERT_EQ(bufferevent_socket_connect(client.bev(), reinterpret_cast<sockaddr*>(&address),
-                                       static_cast<int>(length)),
-            0);
-  int accepted = -1;
-  ASSERT_TRUE(loop.run_until(
-      [&] { return (accepted = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK)) >= 0; }));
-  server.own(library.over_socket(loop.base(), accepted, library.connection(Role::server, version),
-                                 BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE));
-  server.enable(EV_READ | EV_WRITE);
-  ASSERT_TRUE(loop.run_until([&] { return server.received == "over tcp"; }));
-  EXPECT_EQ(client.events, std::vector<short>{BEV_EVENT_CONNECTED});
-  ::close(listener);
-}
-
 TEST_P(EndingsTest, ServesASecondConnectionIfTheLibraryCan) {
   Conversation talk(library, library, version);
   ASSERT_TRUE(talk.connect());

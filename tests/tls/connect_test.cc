@@ -1,0 +1,178 @@
+// TLS streams that connect: on a socket of their own, or that of the bufferevent below.
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "net/resolver.h"
+#include "tls/support/peer.h"
+
+namespace tls_test {
+namespace {
+
+struct Case {
+  Library* library;
+  Version version;
+};
+
+void PrintTo(const Case& row, std::ostream* out) {
+  *out << row.library->name() << name_of(row.version);
+}
+
+std::vector<Case> cases() {
+  std::vector<Case> rows;
+  for (Library* library : libraries()) {
+    for (const Version version : {Version::tls12, Version::tls13}) {
+      if (library->speaks(version)) rows.push_back({library, version});
+    }
+  }
+  return rows;
+}
+
+// Somewhere to connect to.
+class Listener {
+ public:
+  Listener() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)) {
+    address_.sin_family = AF_INET;
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address_;
+    EXPECT_EQ(::bind(fd_, name(), length), 0);
+    EXPECT_EQ(::listen(fd_, 4), 0);
+    ::getsockname(fd_, name(), &length);
+  }
+  ~Listener() { ::close(fd_); }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  sockaddr* name() { return reinterpret_cast<sockaddr*>(&address_); }
+  int port() const { return ntohs(address_.sin_port); }
+  int accept() const { return ::accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK); }
+  int connect(bufferevent* bev) {
+    return bufferevent_socket_connect(bev, name(), static_cast<int>(sizeof address_));
+  }
+
+ private:
+  int fd_;
+  sockaddr_in address_{};
+};
+
+class ConnectingTest : public testing::TestWithParam<Case> {
+ protected:
+  // On a socket that is not there yet, or over a bufferevent without one, or over a filter on that.
+  void make_client(int layers_below) {
+    void* connection = library.connection(Role::client, version);
+    const int options = BEV_OPT_CLOSE_ON_FREE;
+    if (layers_below == 0) {
+      client.own(
+          library.over_socket(loop.base(), -1, connection, BUFFEREVENT_SSL_CONNECTING, options));
+      return;
+    }
+    bufferevent* below = bufferevent_socket_new(loop.base(), -1, options);
+    if (layers_below > 1) {
+      below = bufferevent_filter_new(below, nullptr, nullptr, options, nullptr, nullptr);
+    }
+    client.own(library.over(loop.base(), below, connection, BUFFEREVENT_SSL_CONNECTING, options));
+  }
+  // What the client writes arrives at a server that accepts it.
+  void expect_talk() {
+    client.enable(EV_READ | EV_WRITE);
+    client.write("over tcp");
+    int accepted = -1;
+    ASSERT_TRUE(loop.run_until([&] { return (accepted = listener.accept()) >= 0; }));
+    Peer server;
+    server.own(library.over_socket(loop.base(), accepted, library.connection(Role::server, version),
+                                   BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE));
+    server.enable(EV_READ | EV_WRITE);
+    ASSERT_TRUE(loop.run_until([&] { return server.received == "over tcp"; }));
+    server.write("back");
+    ASSERT_TRUE(loop.run_until([&] { return client.received == "back"; }));
+    EXPECT_EQ(client.events, std::vector<short>{BEV_EVENT_CONNECTED});
+    for (bufferevent* layer = client.bev(); layer != nullptr;
+         layer = bufferevent_get_underlying(layer)) {
+      EXPECT_GE(bufferevent_getfd(layer), 0);
+      EXPECT_EQ(bufferevent_getfd(layer), bufferevent_getfd(client.bev()));
+    }
+  }
+
+  Library& library = *GetParam().library;
+  const Version version = GetParam().version;
+  Loop loop;
+  Listener listener;
+  Peer client;
+};
+
+INSTANTIATE_TEST_SUITE_P(Tls, ConnectingTest, testing::ValuesIn(cases()),
+                         testing::PrintToStringParamName());
+
+TEST_P(ConnectingTest, ConnectsByTcpAndRaisesOneEvent) {
+  for (const int layers_below : {0, 1, 2}) {
+    make_client(layers_below);
+    ASSERT_EQ(listener.connect(client.bev()), 0);
+    expect_talk();
+    client.free();
+    client.events.clear();
+    client.received.clear();
+  }
+}
+
+TEST_P(ConnectingTest, ConnectsByName) {
+  for (const int layers_below : {0, 1, 2}) {
+    make_client(layers_below);
+    ASSERT_EQ(bufferevent_socket_connect_hostname(client.bev(), nullptr, AF_INET, "127.0.0.1",
+                                                  listener.port()),
+              0);
+    expect_talk();
+    client.free();
+    client.events.clear();
+    client.received.clear();
+  }
+}
+
+TEST_P(ConnectingTest, TellsOfANameThatCannotBeResolved) {
+  for (const int layers_below : {0, 1}) {
+    make_client(layers_below);
+    ASSERT_EQ(bufferevent_socket_connect_hostname(client.bev(), nullptr, AF_INET, "no such host",
+                                                  listener.port()),
+              0);
+    ASSERT_TRUE(loop.run_until([&] { return !client.events.empty(); }));
+    EXPECT_EQ(client.events, std::vector<short>{BEV_EVENT_ERROR});
+    EXPECT_NE(bufferevent_socket_get_dns_error(client.bev()), 0);
+    client.free();
+    client.events.clear();
+  }
+  ev::join_resolver_workers();
+}
+
+TEST_P(ConnectingTest, CannotConnectAPairBelow) {
+  bufferevent* pair[2];
+  bufferevent_pair_new(loop.base(), BEV_OPT_CLOSE_ON_FREE, pair);
+  client.own(library.over(loop.base(), pair[0], library.connection(Role::client, version),
+                          BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE));
+  EXPECT_EQ(listener.connect(client.bev()), -1);
+  EXPECT_EQ(errno, EINVAL);
+  bufferevent_free(pair[1]);
+}
+
+// With a new handshake, and without what is left of the old connection.
+TEST_P(ConnectingTest, ConnectsAgainFromTheTop) {
+  if (library.name() == "GnuTLS") GTEST_SKIP() << "a session serves one connection";
+  for (const int layers_below : {0, 1, 2}) {
+    make_client(layers_below);
+    ASSERT_EQ(listener.connect(client.bev()), 0);
+    expect_talk();
+    ASSERT_TRUE(loop.run_until([&] { return client.has(BEV_EVENT_EOF | BEV_EVENT_ERROR); }));
+    ASSERT_EQ(bufferevent_replacefd(client.bev(), -1), 0);
+    client.events.clear();
+    client.received.clear();
+    ASSERT_EQ(listener.connect(client.bev()), 0);
+    expect_talk();
+    client.free();
+    client.events.clear();
+    client.received.clear();
+  }
+}
+
+}  // namespace
+}  // namespace tls_test
