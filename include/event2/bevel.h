@@ -27,7 +27,7 @@ enum bevel_shutdown_outcome {
   BEVEL_SHUTDOWN_CLEAN =
       0, /**< all bytes left, the end was marked, and (if asked) the peer's end was seen */
   BEVEL_SHUTDOWN_TIMEOUT = 1, /**< the time was over first */
-  BEVEL_SHUTDOWN_ERROR = 2    /**< the connection broke first */
+  BEVEL_SHUTDOWN_ERROR = 2    /**< the connection broke first, or was replaced */
 };
 
 /** Hears of the end of bevel_shutdown(), once, from the loop. It may free `bev`. */
@@ -42,7 +42,9 @@ typedef void (*bevel_shutdown_cb)(struct bufferevent* bev, enum bevel_shutdown_o
 
   Meanwhile the bufferevent works on: bytes that arrive are given to the read callback; without one
   they are dropped. Nothing is freed. bufferevent_free() in the middle ends everything at once,
-  without the callback.
+  without the callback. Another descriptor in the middle (bufferevent_setfd(), also -1) ends it with
+  BEVEL_SHUTDOWN_ERROR: it was for the old connection. What has not left waits in the output for the
+  new one, which is not shut down.
 
   @param bev      the top of the stack
   @param how      EV_WRITE: only our direction ends (half close), and it is over when the end has

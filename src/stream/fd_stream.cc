@@ -39,7 +39,7 @@ void FdStream::assign_events(int fd) {
 bool FdStream::set_fd(int fd) {
   end_attempt();
   connecting_ = false;
-  forget_end();
+  begin_anew();
   loop().remove_noblock(ev_read);
   loop().remove_noblock(ev_write);
   assign_events(fd);

@@ -43,6 +43,7 @@ void Shutdown::step() {
   if (stage_ == Stage::ending) {
     const EndOutput ended = stream.end_output();
     if (!stream.is_shut_down_by(*this)) return;
+    if (stage_ == Stage::over) return;  // meanwhile, and another step comes
     if (ended == EndOutput::in_progress) return;
     if (ended == EndOutput::failed) return finish(BEVEL_SHUTDOWN_ERROR);
     if (!wait_for_peer_) return finish(BEVEL_SHUTDOWN_CLEAN);

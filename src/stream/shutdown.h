@@ -32,6 +32,8 @@ class Shutdown : public Allocated {
   void step_soon();
   // An event of the stream (BEV_EVENT_*).
   void on_event(short what);
+  // Unless it is decided already.
+  void end_soon(bevel_shutdown_outcome outcome);
   const void* arg() const noexcept { return arg_; }
   // Bytes arrive that nobody will read: they are dropped, as the kernel would drop them after
   // close().
@@ -42,7 +44,6 @@ class Shutdown : public Allocated {
 
   void step();
   void begin_waiting();
-  void end_soon(bevel_shutdown_outcome outcome);
   void finish(bevel_shutdown_outcome outcome);
   static void run_step(event_callback*, void* self);
   static void on_timeout(int, short, void* self);

@@ -161,6 +161,8 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   bool has_ended() const noexcept { return ended_; }
   // A new connection: its peer has not ended yet.
   void forget_end() noexcept { ended_ = false; }
+  // The same, and whoever was shutting down the old one, here or above, has failed.
+  void begin_anew() noexcept;
   // Whether all that can leave before the end is marked has left.
   virtual bool is_ready_to_end() const noexcept { return output_.empty(); }
   // What is in the output never leaves: the way is broken, or there is none.
@@ -322,6 +324,8 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   void note_event(short what);
   void note_output_added(std::size_t size);
   void note_input_changed();
+  template <class Call>
+  void for_each_shutdown_above(Call call) noexcept;
   void check_output_limit();
   bool end_and_unlock() noexcept;
   void destroy() noexcept;

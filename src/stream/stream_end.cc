@@ -60,13 +60,24 @@ void Stream::link_layers() {
   }
 }
 
-void Stream::note_peer_gone() noexcept {
-  ended_ = true;
+// In this layer and those above it.
+template <class Call>
+void Stream::for_each_shutdown_above(Call call) noexcept {
   for (Stream* layer = this; layer != nullptr;) {
     StreamExtras* state = layer->rare();
-    if (state != nullptr && state->shutdown != nullptr) state->shutdown->step_soon();
+    if (state != nullptr && state->shutdown != nullptr) call(*state->shutdown);
     layer = state != nullptr ? state->above : nullptr;
   }
+}
+
+void Stream::note_peer_gone() noexcept {
+  ended_ = true;
+  for_each_shutdown_above([](Shutdown& shutdown) { shutdown.step_soon(); });
+}
+
+void Stream::begin_anew() noexcept {
+  forget_end();
+  for_each_shutdown_above([](Shutdown& shutdown) { shutdown.end_soon(BEVEL_SHUTDOWN_ERROR); });
 }
 
 void Stream::set_drain_callback(bevel_drain_cb callback, void* arg) {

@@ -22,6 +22,7 @@ void UnderlyingLink::attach(Stream& lower, bufferevent_data_cb read, bufferevent
 
 bool UnderlyingLink::set_fd(int fd) {
   if (!lower_->set_fd(fd)) return false;
+  lower_->end_shutdown_of(upper_);
   return lower_->enable(EV_READ | EV_WRITE);  // the end of the old connection took them away
 }
 

@@ -85,7 +85,7 @@ bool TlsStream::set_fd(int fd) {
   }
   forget_connection();
   ended_ = !fresh;
-  forget_end();
+  begin_anew();
   if (!(link_ ? link_.set_fd(fd) : FdStream::set_fd(fd))) return false;
   if (is_up()) flush_soon();
   return true;

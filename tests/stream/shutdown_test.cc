@@ -40,6 +40,21 @@ class Shutdowns : public EveryStack {
     settle();
   }
 
+  // Both ends get the sockets of another connection.
+  void replace_connection() {
+    int fds[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    ASSERT_EQ(bufferevent_replacefd(a_.bev, fds[0]), 0);
+    ASSERT_EQ(bufferevent_replacefd(b_.bev, fds[1]), 0);
+  }
+  void shut_down_cleanly() {
+    outcome_ = {};
+    const int before = b_.events;
+    shut_down(a_, EV_WRITE);
+    ASSERT_TRUE(run_until([&] { return outcome_.calls > 0 && b_.events > before; }));
+    EXPECT_EQ(outcome_.outcome, BEVEL_SHUTDOWN_CLEAN);
+  }
+
   Outcome outcome_;
 };
 
@@ -134,6 +149,78 @@ TEST_P(Shutdowns, AreRefusedWhileOneIsRunning) {
   EXPECT_EQ(errno, EALREADY);
   EXPECT_EQ(bevel_shutdown(b_.bev, EV_READ, nullptr, nullptr, nullptr), -1);
   EXPECT_EQ(errno, EINVAL);
+}
+
+// --- Another descriptor in the middle ---
+
+TEST_P(Shutdowns, FailWhenTheConnectionIsReplaced) {
+  if (GetParam().is_pair) return;
+  block();
+  shut_down(a_, EV_WRITE);
+  settle();
+  EXPECT_EQ(outcome_.calls, 0);
+  replace_connection();
+  EXPECT_EQ(outcome_.calls, 0) << "not from inside the call";
+  b_.got.clear();
+  bufferevent_enable(b_.bev, EV_READ);
+  ASSERT_TRUE(run_until([&] { return outcome_.calls > 0; }));
+  EXPECT_EQ(outcome_.outcome, BEVEL_SHUTDOWN_ERROR);
+  // What had not left goes over the new connection, which goes on.
+  a_.write("behind it");
+  ASSERT_TRUE(run_until([&] { return b_.got.ends_with("behind it"); }));
+  EXPECT_GT(b_.got.size(), more_than_fits / 4);
+  EXPECT_TRUE((pattern(more_than_fits) + "behind it").ends_with(b_.got));
+  settle();
+  EXPECT_EQ(b_.events, 0);
+  EXPECT_EQ(outcome_.calls, 1);
+  shut_down_cleanly();
+}
+
+TEST_P(Shutdowns, ThatWaitForThePeerFailWhenTheConnectionIsReplaced) {
+  if (GetParam().is_pair) return;
+  shut_down(a_, EV_READ | EV_WRITE);
+  ASSERT_TRUE(run_until([&] { return b_.events > 0; }));
+  settle();
+  replace_connection();
+  ASSERT_TRUE(run_until([&] { return outcome_.calls > 0; }));
+  EXPECT_EQ(outcome_.outcome, BEVEL_SHUTDOWN_ERROR);
+  bufferevent_enable(b_.bev, EV_READ);
+  a_.write("new");
+  b_.write("new");
+  ASSERT_TRUE(run_until([&] { return b_.got == "new" && a_.got == "new"; }));
+  shut_down_cleanly();
+}
+
+TEST_P(Shutdowns, FailWhenTheDescriptorIsTaken) {
+  if (GetParam().is_pair) return;
+  block();
+  shut_down(a_, EV_WRITE);
+  ASSERT_EQ(bufferevent_replacefd(a_.bev, -1), 0);
+  ASSERT_TRUE(run_until([&] { return outcome_.calls > 0; }));
+  EXPECT_EQ(outcome_.outcome, BEVEL_SHUTDOWN_ERROR);
+}
+
+// It is over, and only the program does not know yet.
+TEST_P(Shutdowns, ThatHaveFailedMayLoseTheirConnection) {
+  if (GetParam().is_pair) return;
+  outcome_.then = [&] { a_.free(); };
+  shut_down(a_, EV_READ | EV_WRITE);
+  replace_connection();
+  replace_connection();
+  ASSERT_TRUE(run_until([&] { return outcome_.calls > 0; }));
+  EXPECT_EQ(outcome_.outcome, BEVEL_SHUTDOWN_ERROR);
+  settle();
+  EXPECT_EQ(outcome_.calls, 1);
+}
+
+TEST_P(Shutdowns, GoOnWhereThereIsNoDescriptor) {
+  if (!GetParam().is_pair) return;
+  a_.write("last");
+  shut_down(a_, EV_WRITE);
+  EXPECT_EQ(bufferevent_setfd(a_.bev, -1), -1);
+  ASSERT_TRUE(run_until([&] { return outcome_.calls > 0 && b_.events > 0; }));
+  EXPECT_EQ(outcome_.outcome, BEVEL_SHUTDOWN_CLEAN);
+  EXPECT_EQ(b_.got, "last");
 }
 
 TEST_P(Shutdowns, EndSilentlyWhenTheStreamIsFreed) {

@@ -363,6 +363,47 @@ TEST_P(ShutdownTest, FailsWithoutADescriptor) {
   EXPECT_EQ(outcome.outcome, BEVEL_SHUTDOWN_ERROR);
 }
 
+// In the middle of the bytes, and when only the peer's end is awaited.
+TEST_P(ShutdownTest, FailsWhenTheConnectionIsReplaced) {
+  for (const bool has_left : {false, true}) {
+    Conversation other{*GetParam().library, *GetParam().library, GetParam().version,
+                       transport_of(GetParam().shape)};
+    outcome = {};
+    Peer& mine = has_left ? other.client : client;
+    Conversation& here = has_left ? other : talk;
+    ASSERT_TRUE(here.connect());
+    if (has_left) {
+      shut_down(mine, EV_READ | EV_WRITE);
+      ASSERT_TRUE(here.run_until([&] { return here.server.has(BEV_EVENT_EOF); }));
+    } else {
+      block();
+      shut_down(mine, EV_WRITE);
+    }
+    here.loop.turns(5);
+    const int before = outcome.calls;
+    int sockets[2];
+    make_sockets(sockets);
+    if (bufferevent_replacefd(mine.bev(), sockets[0]) != 0) {  // it goes on as if nothing were
+      EXPECT_EQ(outcome.calls, before);
+      ::close(sockets[0]), ::close(sockets[1]);
+      continue;
+    }
+    EXPECT_EQ(outcome.calls, 0) << "not from inside the call";
+    ASSERT_TRUE(here.run_until([&] { return outcome.calls > 0; }));
+    EXPECT_EQ(outcome.outcome, BEVEL_SHUTDOWN_ERROR);
+    ASSERT_EQ(bufferevent_replacefd(here.server.bev(), sockets[1]), 0);
+    here.server.received.clear();
+    here.server.events.clear();
+    here.server.enable(EV_READ | EV_WRITE);
+    mine.enable(EV_READ | EV_WRITE);
+    mine.write("behind it");
+    ASSERT_TRUE(here.run_until([&] { return here.server.received.ends_with("behind it"); }));
+    here.loop.turns(5);
+    EXPECT_EQ(here.server.events, std::vector<short>{BEV_EVENT_CONNECTED});
+    EXPECT_EQ(outcome.calls, 1);
+  }
+}
+
 TEST_P(ShutdownTest, BelongsToOneConnectionOnly) {
   if (GetParam().shape != Shape::socket || GetParam().library->name() == "GnuTLS") return;
   ASSERT_TRUE(talk.connect());
