@@ -155,6 +155,7 @@ class Parked : public testing::TestWithParam<Version> {
     talk.server.disable(EV_READ);
     talk.server.enable(EV_READ);
     talk.loop.turns(10);
+    EXPECT_LE(talk.loop.wakeups(), 5);
     EXPECT_EQ(gate.calls, 1);
     EXPECT_TRUE(talk.server.events.empty());
     // Too early: it asks again, and waits again.
@@ -215,6 +216,23 @@ TEST(OpenSslStream, WaitsForACertificateInANewHandshake) {
   talk.client.write("up");
   ASSERT_TRUE(talk.run_until(
       [&] { return talk.client.count(BEV_EVENT_CONNECTED) == 2 && talk.server.received == "up"; }));
+}
+
+TEST_P(Parked, HearsLaterThatTheClientHasGone) {
+  Gate gate;
+  const OpenSslContext context(Role::server, GetParam());
+  SSL_CTX_set_cert_cb(context.get(), certificate_later, &gate);
+  Conversation talk(openssl(), openssl().connection(Role::client, GetParam()), openssl(),
+                    context.connection());
+  for (Peer* end : {&talk.client, &talk.server}) end->enable(EV_READ | EV_WRITE);
+  ASSERT_TRUE(talk.run_until([&] { return gate.calls > 0; }));
+  talk.client.free();
+  talk.loop.turns(10);
+  EXPECT_LE(talk.loop.wakeups(), 5);
+  EXPECT_TRUE(talk.server.events.empty());
+  gate.is_open = true;
+  EXPECT_EQ(bevel_tls_resume(talk.server.bev()), 0);
+  ASSERT_TRUE(talk.run_until([&] { return talk.server.has(BEV_EVENT_ERROR); }));
 }
 
 TEST_P(Parked, MayBeFreedWhileItWaits) {

@@ -172,6 +172,7 @@ class MbedTlsKey : public testing::TestWithParam<int> {
     talk.server.disable(EV_READ);
     talk.server.enable(EV_READ);
     talk.loop.turns(10);
+    EXPECT_LE(talk.loop.wakeups(), 5);
     EXPECT_EQ(key.asked, before);
     EXPECT_EQ(bevel_tls_resume(talk.server.bev()), 0);
     talk.loop.turns(10);
@@ -257,6 +258,19 @@ TEST_P(MbedTlsKey, ParksANewHandshakeOfTheServers) {
   ASSERT_TRUE(talk.run_until([&] {
     return talk.server.count(BEV_EVENT_CONNECTED) == 2 && talk.client.received == "down";
   }));
+}
+
+// Which makes the socket readable until somebody looks.
+TEST_P(MbedTlsKey, MayComeWhenTheClientHasGone) {
+  Conversation talk(mbedtls(), mbedtls().connection(Role::client, Version::tls12), mbedtls(),
+                    config.connection());
+  enable(talk);
+  ASSERT_TRUE(talk.run_until([&] { return key.asked > 0; }));
+  talk.client.free();
+  expect_parked(talk);
+  EXPECT_TRUE(talk.server.events.empty());
+  bring_key(talk);
+  ASSERT_TRUE(talk.run_until([&] { return talk.server.has(BEV_EVENT_ERROR); }));
 }
 
 TEST_P(MbedTlsKey, MayBeMissingWhenTheStreamIsFreed) {

@@ -1,6 +1,7 @@
 #include "tls/support/peer.h"
 
 #include <event2/util.h>
+#include <event2/watch.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -31,6 +32,19 @@ bool Loop::run_until(const std::function<bool()>& done) {
   while (!(is_done = done()) && ticks_ < patience) event_base_loop(base_, EVLOOP_ONCE);
   event_del(tick_);
   return is_done;
+}
+
+int Loop::wakeups() {
+  int count = 0;
+  evwatch* watcher = evwatch_prepare_new(
+      base_,
+      [](evwatch*, const evwatch_prepare_cb_info*, void* number) { ++*static_cast<int*>(number); },
+      &count);
+  const timeval time{0, 20000};
+  event_base_loopexit(base_, &time);
+  event_base_dispatch(base_);
+  evwatch_free(watcher);
+  return count;
 }
 
 // --- Peer ---

@@ -29,6 +29,8 @@ class Loop {
   void turns(int count) {
     for (int i = 0; i < count; i++) turn();
   }
+  // How often it wakes up within 20 milliseconds. More than a few times: somebody burns time.
+  int wakeups();
 
  private:
   static void on_tick(evutil_socket_t, short, void* self);
