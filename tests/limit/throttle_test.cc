@@ -189,7 +189,7 @@ TEST(ThrottleSimulation, StreamsLimitedTogetherDoNotRunInPhase) {
 
 TEST(ThrottleSimulation, OneStreamIsSmooth) {
   for (const Duration tick : {Duration(1ms), Duration(2ms), Duration(5ms), Duration(10ms)}) {
-    for (const std::uint64_t rate : {20'000, 31'000, 73'000, 100'000, 146'000, 1'000'000}) {
+    for (const std::uint64_t rate : {20'000U, 31'000U, 73'000U, 100'000U, 146'000U, 1'000'000U}) {
       Simulation simulation;
       simulation.now += 37ms;
       SimStream& stream = simulation.add_stream();
@@ -205,7 +205,7 @@ TEST(ThrottleSimulation, OneStreamIsSmooth) {
 }
 
 TEST(ThrottleSimulation, ManyStreamsAreSmoothTogether) {
-  for (const std::uint64_t rate : {20'000, 31'000, 73'000, 300'000}) {
+  for (const std::uint64_t rate : {20'000U, 31'000U, 73'000U, 300'000U}) {
     Simulation simulation;
     for (int i = 0; i < 200; ++i) {
       simulation.now += 100us;
