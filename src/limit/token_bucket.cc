@@ -49,6 +49,8 @@ void TokenBucket::derive() {
   places_ = static_cast<std::uint32_t>(std::max<Duration::rep>(round_ / spacing, 2));
   largest_take_ = stretched_ = limit_.burst;
   in_turn_ = rate.over(round_);
+  may_lead_ = limit_.mode == RefillMode::smooth && rate.tick % round_ == Duration::zero();
+  lead_ = Duration::zero();
   switch (limit_.mode) {
     case RefillMode::smooth:
       largest_take_ = std::max(limit_.burst, one_packet);
@@ -89,11 +91,26 @@ std::uint64_t TokenBucket::capacity(TimePoint now) const {
 void TokenBucket::refill(TimePoint now) {
   if (now == refilled_at_) return;
   refilled_at_ = now;
-  const std::uint64_t most = capacity(now);
-  flow_.flow(limit_.rate, most, now);
   const std::uint64_t most_booked = limit_.burst - std::min(limit_.burst, reserved_);
+  const bool ticked = ledger_.step(limit_.rate, most_booked, now);
+  const std::uint64_t most = capacity(now);
+  flow_.flow(limit_.rate, most, earned_by(now));
   // What was added by hand above the burst is good until the end of the tick.
-  if (ledger_.step(limit_.rate, most_booked, now)) flow_.clip(most);
+  if (ticked) flow_.clip(most);
+}
+
+// Up to where flow_ has come by then: ahead of the clock, but not of the tick that has begun.
+TimePoint TokenBucket::earned_by(TimePoint now) const {
+  if (lead_ == Duration::zero()) return now;
+  return std::max(now, std::min(later(now, lead_), later(ledger_.due_from(), limit_.rate.tick)));
+}
+
+// The other way round.
+TimePoint TokenBucket::when_earned(TimePoint until) const {
+  const TimePoint tick_began = ledger_.due_from();
+  if (lead_ == Duration::zero() || until <= tick_began || until == TimePoint::max()) return until;
+  const Duration ticks = (until - tick_began - Duration(1)) / limit_.rate.tick * limit_.rate.tick;
+  return std::max(until - lead_, tick_began + ticks);
 }
 
 std::int64_t TokenBucket::available(TimePoint now) {
@@ -161,7 +178,7 @@ TimePoint TokenBucket::wake_time(TimePoint now, std::uint64_t wanted) {
   const std::uint64_t target = std::clamp<std::uint64_t>(wanted, 1, stretched_);
   const TimePoint ready = limit_.mode == RefillMode::ticks
                               ? ledger_.when_stepping(1, limit_.rate)
-                              : flow_.when_flowing(target, limit_.rate);
+                              : when_earned(flow_.when_flowing(target, limit_.rate));
   return std::max(now, ready);
 }
 
@@ -172,7 +189,10 @@ TimePoint TokenBucket::wake_in_turn(TimePoint now, std::uint32_t phase) {
   if (!comes_in_rounds || ready <= now) return wake_time(now, chunk_);
   const Duration place = round_ / places_ * ((std::uint64_t{phase} * places_) >> 32);
   const Duration past = (ready.time_since_epoch() - place) % round_;
-  return past == Duration::zero() ? ready : later(ready, round_ - past);
+  const TimePoint wake = past == Duration::zero() ? ready : later(ready, round_ - past);
+  // So that with the last wake-up of a tick all of it has moved.
+  if (may_lead_) lead_ = round_ - (wake - ledger_.due_from()) % round_;
+  return wake;
 }
 
 }  // namespace ev

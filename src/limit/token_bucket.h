@@ -10,6 +10,9 @@
 //        +-------+-------+---- time
 //        0     tick    2 tick
 //
+// Whoever is woken in turn gets what comes until the next multiple of the round in its tick: never
+// more than the ledger has, and all of it by the end of the tick.
+//
 // - smooth grants from flow_. While somebody waits for us, flow_ may outgrow a burst smaller than
 //   what the wait and another `patience` bring: late turns and tiny ticks then lose nothing.
 //   Whoever does not wait is held to the burst.
@@ -78,6 +81,8 @@ class TokenBucket {
  private:
   void derive();
   void refill(TimePoint now);
+  TimePoint earned_by(TimePoint now) const;
+  TimePoint when_earned(TimePoint until) const;
   std::uint64_t capacity(TimePoint now) const;
   TokenLevel& granted_from() { return limit_.mode == RefillMode::ticks ? ledger_ : flow_; }
 
@@ -85,6 +90,8 @@ class TokenBucket {
   Duration round_{};  // from one wake-up in turn to the next
   std::uint32_t places_ = 2;
   std::uint64_t in_turn_ = 1;  // what comes meanwhile
+  Duration lead_{};            // of flow_ before the clock, for whoever is woken in turn
+  bool may_lead_ = false;      // a tick is a whole number of rounds
   std::uint64_t chunk_ = 1;    // a wake-up is worth its cost from here on
   std::uint64_t portion_ = 1;
   std::uint64_t largest_take_ = 1;  // the burst, or one packet if that is more

@@ -255,15 +255,39 @@ TEST(ThrottleSimulation, AWakeUpTakesAllThatItBrings) {
 
 TEST(ThrottleSimulation, NTicksCarryAtMostOneMore) {
   for (const RefillMode mode : {RefillMode::smooth, RefillMode::ticks}) {
-    Simulation simulation;
-    SimStream& stream = simulation.add_stream();
-    stream.throttle.set_cfg(make_cfg(per_second(10'000, 100ms, 1, mode)).get(), simulation.now);
-    stream.start();
-    for (int step = 0; step < 500; ++step) {
-      const auto ticks = static_cast<std::uint64_t>((simulation.now - start_time) / 100ms);
-      EXPECT_LE(stream.moved, (ticks + 1) * 1000);
-      EXPECT_GE(stream.moved + 1000, ticks * 1000);
-      simulation.run_for(7ms);
+    for (const Duration tick : {Duration(10ms), Duration(30ms), Duration(100ms), Duration(400ms)}) {
+      for (int offset = 0; offset < 10; ++offset) {
+        Simulation simulation;
+        simulation.now += offset * 33ms;
+        const TimePoint began = simulation.now;
+        SimStream& stream = simulation.add_stream();
+        const Limit limit = per_second(200'000, tick, 1, mode);
+        stream.throttle.set_cfg(make_cfg(limit).get(), simulation.now);
+        stream.start();
+        for (int step = 0; step < 500; ++step) {
+          const auto ticks = static_cast<std::uint64_t>((simulation.now - began) / tick);
+          const std::uint64_t waiting = limit.rate.over(100ms);
+          ASSERT_LE(stream.moved, (ticks + 1) * limit.rate.bytes);
+          ASSERT_GE(stream.moved + limit.rate.bytes + waiting, ticks * limit.rate.bytes);
+          simulation.run_for(7ms);
+        }
+      }
+    }
+  }
+}
+
+TEST(ThrottleSimulation, WithATickAllOfItHasMoved) {
+  for (const Duration tick : {Duration(10ms), Duration(100ms), Duration(1s)}) {
+    for (int offset = 0; offset < 20; ++offset) {
+      Simulation simulation;
+      simulation.now += offset * 7ms;
+      SimStream& stream = simulation.add_stream();
+      stream.throttle.set_cfg(make_cfg(per_second(1'000'000, tick)).get(), simulation.now);
+      stream.start();
+      simulation.run_for(2s - 10us);
+      EXPECT_NEAR(static_cast<double>(stream.moved), 2e6, 1000) << tick.count() << ", " << offset;
+      simulation.run_for(8s + 27ms);
+      EXPECT_NEAR(static_cast<double>(stream.moved) / 10.027e6, 1, 0.005);
     }
   }
 }
