@@ -42,7 +42,7 @@ class LimitChaos : public testing::TestWithParam<int> {
     auto line = std::make_unique<Line>();
     line->test = this;
     line->ends = std::make_unique<Ends>(loop_, kind, options);
-    for (const size_t i : {0, 1}) {
+    for (const size_t i : {0U, 1U}) {
       bufferevent_setcb(line->end(i), i == 0 ? on_left_read : on_right_read, on_write, nullptr,
                         line.get());
     }
@@ -223,7 +223,7 @@ class LimitChaos : public testing::TestWithParam<int> {
   void calm_down() {
     is_calm_ = true;
     for (const auto& line : lines_) {
-      for (const size_t i : {0, 1}) {
+      for (const size_t i : {0U, 1U}) {
         bufferevent* bev = line->end(i);
         bufferevent_set_rate_limit(bev, nullptr);
         bufferevent_remove_from_rate_limit_group(bev);

@@ -49,7 +49,8 @@ class TurnLimits : public EveryStack {
     }
     EXPECT_EQ(before, all);
     // A timer without a delay starts each step; a fast machine turns a few times before its clock moves.
-    EXPECT_LE(stalls, 10 * (all / most) + GetParam().filters) << "no spinning";
+    EXPECT_LE(stalls, 10 * (all / most) + static_cast<std::size_t>(GetParam().filters))
+        << "no spinning";
   }
 
   evwatch* watcher_ = nullptr;
