@@ -256,8 +256,6 @@ TEST_P(ShutdownTest, EndsWithAnErrorWhereOnlyWritingBroke) {
   client.disable(EV_READ);
   block();
   ::shutdown(bufferevent_getfd(client.bev()), SHUT_WR);
-  ASSERT_TRUE(talk.run_until([&] { return server.bev() && client.has(BEV_EVENT_WRITING); }) ||
-              true);
   client.write("more");
   client.enable(EV_WRITE);
   talk.loop.turns(5);
