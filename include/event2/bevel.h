@@ -61,7 +61,7 @@ int bevel_shutdown(struct bufferevent* bev, short how, const struct timeval* tim
 /**
   bufferevent_free() that loses nothing: no callback runs any more, and in the background what was
   written is flushed and ended as by bevel_shutdown(), for at most 30 seconds; then `bev` is freed.
-  Needs the loop to run on.
+  Needs the loop to run on: with event_base_free() what is left goes as by bufferevent_free().
  */
 EVENT2_EXPORT_SYMBOL
 void bevel_free_when_flushed(struct bufferevent* bev);

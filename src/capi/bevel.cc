@@ -32,7 +32,9 @@ void bevel_free_when_flushed(bufferevent* bev) {
   const int begun = on_stream(bev, [](Stream& stream) {
     stream.drop_callbacks();
     stream.end_shutdown();
-    return stream.shut_down(true, &farewell_time, free_stream, nullptr);
+    if (!stream.shut_down(true, &farewell_time, free_stream, nullptr)) return false;
+    stream.leave_to_shutdown();
+    return true;
   });
   if (begun != 0) bufferevent_free(bev);
 }

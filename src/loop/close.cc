@@ -42,7 +42,38 @@ void event_base::close(bool run_finalizers) noexcept {
   while (event* ev = fds_.some()) withdraw(*ev);
   while (event* ev = signals_ != nullptr ? signals_->some() : nullptr) withdraw(*ev);
   while (!writers_.empty()) unlist_writer(*writers_.first());
+  close_active(run_finalizers);
+  while (event_callback* callback = legacies_.first()) {
+    unlist_legacy(*callback);
+    if (run_finalizers) release(*callback);
+    close_active(run_finalizers);  // what is released may release more, one by one
+  }
+}
+
+void event_base::close_active(bool run_finalizers) noexcept {
   while (event_callback* callback = active_.some()) close_callback(*callback, run_finalizers);
+}
+
+void event_base::release(event_callback& callback) noexcept {
+  const Unlocked unlocked(lock_);  // what is released may have a lock that comes before ours
+  callback.evcb_cb_union.evcb_selfcb(&callback, callback.evcb_arg);
+}
+
+void event_base::bequeath(ev::Deferred& deferred) noexcept {
+  std::lock_guard guard(lock_);
+  if (ev::has_flag(deferred.callback, ev::list_legacy)) return;
+  legacies_.push_back(deferred.callback);
+  ev::set_flag(deferred.callback, ev::list_legacy);
+}
+
+void event_base::disinherit(ev::Deferred& deferred) noexcept {
+  std::lock_guard guard(lock_);
+  if (ev::has_flag(deferred.callback, ev::list_legacy)) unlist_legacy(deferred.callback);
+}
+
+void event_base::unlist_legacy(event_callback& callback) noexcept {
+  legacies_.remove(callback);
+  ev::clear_flag(callback, ev::list_legacy);
 }
 
 // Whatever is still active goes without being called, but for what releases memory.
@@ -56,10 +87,7 @@ void event_base::close_callback(event_callback& callback, bool run_finalizers) n
       if (run_finalizers) run_finalizer(ev::event_of(callback), true);
       break;
     case ev::Closure::release:
-      if (run_finalizers) {
-        const Unlocked unlocked(lock_);  // what is released may have a lock that comes before ours
-        callback.evcb_cb_union.evcb_selfcb(&callback, callback.evcb_arg);
-      }
+      if (run_finalizers) release(callback);
       break;
     default:
       if (ev::belongs_to_event(callback)) withdraw(ev::event_of(callback));

@@ -30,4 +30,9 @@ bool schedule(Loop& loop, Deferred& deferred) noexcept;
 // False: it was not scheduled. Safe inside its own run.
 bool cancel(Loop& loop, Deferred& deferred) noexcept;
 
+// For what nobody but the loop would ever release: one that was assigned with assign_release(), and is
+// not scheduled, runs when the loop is freed, unless it is disinherited before.
+void bequeath(Loop& loop, Deferred& deferred) noexcept;
+void disinherit(Loop& loop, Deferred& deferred) noexcept;
+
 }  // namespace ev

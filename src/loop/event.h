@@ -28,6 +28,8 @@ inline constexpr short list_flush = 0x100;  // in the loop's list of writers
 inline constexpr short fd_unsettled =
     0x200;  // it fired; the kernel may not know yet that it is gone
 
+inline constexpr short list_legacy = 0x400;  // in the loop's list of what goes with it
+
 inline constexpr int active_flags = EVLIST_ACTIVE | EVLIST_ACTIVE_LATER;
 inline constexpr short io_conditions = EV_READ | EV_WRITE | EV_CLOSED;
 

@@ -76,6 +76,8 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
 
   bool schedule(ev::Deferred& deferred) noexcept;
   bool cancel(ev::Deferred& deferred) noexcept;
+  void bequeath(ev::Deferred& deferred) noexcept;
+  void disinherit(ev::Deferred& deferred) noexcept;
 
   // --- running (loop/loop.cc)
 
@@ -200,7 +202,10 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
   // close.cc
   void enter_alive() noexcept;
   void leave_alive() noexcept;
+  void close_active(bool run_finalizers) noexcept;
   void close_callback(event_callback& callback, bool run_finalizers) noexcept;
+  void release(event_callback& callback) noexcept;
+  void unlist_legacy(event_callback& callback) noexcept;
 
   template <class Visit>
   bool visit_events(Visit visit) const;
@@ -218,6 +223,7 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
   ev::ActiveQueue active_;
   ev::CallbackList writers_;
   int writer_count_ = 0;
+  ev::CallbackList legacies_;
   ev::FdMap fds_;
   ev::Wakeup wakeup_;
   std::unique_ptr<ev::SignalMap> signals_;  // made for the first signal event

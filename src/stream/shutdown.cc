@@ -18,6 +18,18 @@ Shutdown::Shutdown(Stream& stream, bool wait_for_peer, const timeval* timeout,
 Shutdown::~Shutdown() {
   stream_.loop().remove_noblock(timer_);
   cancel(stream_.loop(), step_);
+  disinherit(stream_.loop(), legacy_);
+}
+
+void Shutdown::adopt_stream() noexcept {
+  legacy_.assign_release(free_stream, this);
+  bequeath(stream_.loop(), legacy_);
+}
+
+void Shutdown::free_stream(event_callback*, void* self) {
+  Stream& stream = static_cast<Shutdown*>(self)->stream_;
+  stream.lock().lock();
+  stream.free_and_unlock();
 }
 
 void Shutdown::step_soon() { schedule(stream_.loop(), step_); }

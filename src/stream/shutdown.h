@@ -35,6 +35,9 @@ class Shutdown : public Allocated {
   // Unless it is decided already.
   void end_soon(bevel_shutdown_outcome outcome);
   const void* arg() const noexcept { return arg_; }
+  // Nobody but this object refers to the stream any more: if the loop is freed first, the stream goes
+  // with it.
+  void adopt_stream() noexcept;
   // Bytes arrive that nobody will read: they are dropped, as the kernel would drop them after
   // close().
   bool discards_input() const noexcept { return stage_ == Stage::waiting; }
@@ -47,12 +50,14 @@ class Shutdown : public Allocated {
   void finish(bevel_shutdown_outcome outcome);
   static void run_step(event_callback*, void* self);
   static void on_timeout(int, short, void* self);
+  static void free_stream(event_callback*, void* self);
 
   Stream& stream_;
   bevel_shutdown_cb done_;
   void* arg_;
   event timer_{};
   Deferred step_;
+  Deferred legacy_;
   Stage stage_ = Stage::draining;
   bevel_shutdown_outcome outcome_ = BEVEL_SHUTDOWN_CLEAN;
   bool wait_for_peer_;

@@ -154,6 +154,8 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   // Begins to end the stream (shutdown.h). False: it is being shut down already.
   bool shut_down(bool wait_for_peer, const timeval* timeout, bevel_shutdown_cb done, void* arg);
   void end_shutdown() noexcept;
+  // After shut_down(), of a stream that the program gave up.
+  void leave_to_shutdown() noexcept;
   bool is_shut_down_by(const Shutdown& shutdown) const noexcept;  // and not freed
   // The same for whoever began it, if it did.
   void end_shutdown_of(const void* arg) noexcept;

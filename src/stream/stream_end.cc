@@ -23,6 +23,8 @@ bool Stream::shut_down(bool wait_for_peer, const timeval* timeout, bevel_shutdow
   return enable(EV_WRITE);
 }
 
+void Stream::leave_to_shutdown() noexcept { rare()->shutdown->adopt_stream(); }
+
 void Stream::end_shutdown() noexcept {
   if (rare() != nullptr) rare()->shutdown.reset();
 }

@@ -313,6 +313,20 @@ TEST_P(Shutdowns, MayTurnIntoFreeingWhenFlushed) {
   settle();
 }
 
+TEST_P(Shutdowns, FreeingWhenFlushedEndsWithTheLoop) {
+  block();
+  const std::size_t descriptors = open_descriptors();
+  bevel_free_when_flushed(a_.bev);
+  turn();
+  b_.free();
+  event_base_free(loop_);
+  EXPECT_LT(open_descriptors(), descriptors);
+  loop_ = event_base_new();  // for who comes after us
+  const std::size_t sockets = GetParam().is_pair ? 0 : 2;
+  EXPECT_EQ(open_descriptors(), descriptors - sockets);
+  a_.bev = nullptr;
+}
+
 // --- the drain callback ---
 
 class Drains : public Shutdowns {
