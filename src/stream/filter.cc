@@ -198,7 +198,8 @@ class FilterStream final : public TimerStream {
   // True when bytes were produced.
   bool filter_input(bufferevent_flush_mode mode) {
     evbuffer& source = *link_.lower().input;
-    if (input_broke_ || (mode == BEV_NORMAL && (!wants_read() || is_input_full()))) return false;
+    if (input_broke_ || is_freed()) return false;
+    if (mode == BEV_NORMAL && (!wants_read() || is_input_full())) return false;
     bool produced = false;
     do {
       const std::size_t had = source.size();
@@ -264,7 +265,8 @@ class FilterStream final : public TimerStream {
   bool run_output_filter(bufferevent_flush_mode mode) {
     Stream& lower = link_.lower();
     evbuffer& destination = *lower.output;
-    if (output_broke_ || (mode == BEV_NORMAL && !may_filter_more_output(mode))) return false;
+    if (output_broke_ || is_freed()) return false;
+    if (mode == BEV_NORMAL && !may_filter_more_output(mode)) return false;
     if (is_limited(Direction::write)) lower.reserve_extras();
     bool produced = false;
     do {

@@ -1,5 +1,7 @@
 // What is special about filters: what their functions are called with, and what their answers do.
+#include <algorithm>
 #include <deque>
+#include <utility>
 
 #include "stream/support.h"
 
@@ -348,6 +350,30 @@ TEST_P(Filter, MayBeFreedInItsOwnFunctions) {
   ASSERT_TRUE(run_until([&] { return functions_.freed == 1; }));
   settle();
   EXPECT_EQ(a_.reads, 0);
+}
+
+TEST_P(Filter, IsNotCalledOnceFreedInTheFilterBelow) {
+  Functions above;
+  bufferevent* top =
+      bufferevent_filter_new(a_.bev, run_input, run_output,
+                             GetParam().options | BEV_OPT_CLOSE_ON_FREE, count_free, &above);
+  ASSERT_NE(top, nullptr);
+  bufferevent_disable(top, EV_READ);
+  b_.write("waits below");
+  settle();
+  bufferevent_enable(top, EV_READ);
+  functions_.input.act = [&](evbuffer* source, evbuffer* destination, const Function::Call&) {
+    if (top != nullptr) bufferevent_free(std::exchange(top, nullptr));
+    return Function::move_all(source, destination);
+  };
+  bufferevent_flush(top, EV_READ, BEV_FLUSH);
+  settle();
+  EXPECT_EQ(top, nullptr);
+  const auto& calls = above.input.calls;
+  EXPECT_EQ(
+      std::count_if(calls.begin(), calls.end(), [](const auto& call) { return call.size > 0; }), 0);
+  EXPECT_EQ(above.freed, 1);
+  a_.bev = nullptr;
 }
 
 TEST_P(Filter, IsRefusedWithoutAStreamBelow) {
