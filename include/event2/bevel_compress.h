@@ -20,10 +20,12 @@
  * and are lost when the bufferevent is freed before.
  *
  * When what arrives is no compressed stream, or beyond a limit, and when it ends in the middle of
- * one (BEV_EVENT_EOF below), the event callback is told BEV_EVENT_ERROR | BEV_EVENT_READING.
+ * one (BEV_EVENT_EOF below), the event callback is told BEV_EVENT_ERROR | BEV_EVENT_READING, behind
+ * the bytes that were good, and no BEV_EVENT_EOF. An end without a single byte is no error: whoever
+ * writes nothing sends no stream.
  *
- * Watermarks hold: expanding stops at the high mark of the input, compressing at that of the output
- * below.
+ * Watermarks hold: expanding stops at the high mark of the input, also when the peer has ended, and
+ * compressing at that of the output below.
  */
 
 #include <event2/bufferevent.h>

@@ -300,14 +300,16 @@ EVENT2_EXPORT_SYMBOL void bufferevent_trigger_event(struct bufferevent* bev, sho
 enum bufferevent_filter_result {
   BEV_OK = 0,        /**< it wrote something; it is called again while there is work */
   BEV_NEED_MORE = 1, /**< it cannot write more without more input or another mode */
-  BEV_ERROR = 2      /**< it cannot go on: BEV_EVENT_ERROR is reported and the direction stops */
+  BEV_ERROR = 2      /**< it cannot go on: behind what it wrote BEV_EVENT_ERROR is reported, and the
+                        direction stops; no end is reported any more */
 };
 
 /**
  * Transforms data: takes it from src and adds it to dst.
  *
  * @param dst_limit how much it should add at most, -1 for any amount; more passes a high mark
- * @param mode BEV_FINISHED if nothing will follow, as when the peer ended the stream
+ * @param mode BEV_FINISHED if nothing will follow, as when the peer ended the stream; that is not
+ *   before it has taken, or said that it needs more for, all that came before
  */
 typedef enum bufferevent_filter_result (*bufferevent_filter_cb)(struct evbuffer* src,
                                                                 struct evbuffer* dst,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "stream/from_loop.h"
 #include "stream/timer_stream.h"
@@ -60,6 +61,7 @@ class FilterStream final : public TimerStream {
   bool set_fd(int fd) override {
     if (!link_.set_fd(fd)) return false;
     forget_end();
+    end_below_ = 0;
     is_ending_ = false;
     lower_end_ = EndOutput::in_progress;
     return true;
@@ -198,8 +200,13 @@ class FilterStream final : public TimerStream {
   // True when bytes were produced.
   bool filter_input(bufferevent_flush_mode mode) {
     evbuffer& source = *link_.lower().input;
-    if (input_broke_ || is_freed()) return false;
+    input_needs_more_ = false;
+    if (is_freed()) return false;
     if (mode == BEV_NORMAL && (!wants_read() || is_input_full())) return false;
+    if (input_broke_) {
+      source.take_front(source.size());  // the program reads on, so it must not pile up
+      return false;
+    }
     bool produced = false;
     do {
       const std::size_t had = source.size();
@@ -212,23 +219,41 @@ class FilterStream final : public TimerStream {
       if (is_freed()) break;
       if (result == BEV_ERROR) {
         input_broke_ = true;
-        break;
+        return produced || input->size() > held;  // what came before the error counts
       }
       // A filter that says OK and did nothing would keep us here for ever.
-      if (result != BEV_OK || (source.size() == had && input->size() == held)) break;
+      if (result != BEV_OK || (source.size() == had && input->size() == held)) {
+        input_needs_more_ = true;
+        break;
+      }
       produced = true;
     } while (may_filter_more_input(mode));
     if (produced) restart_read_timeout();
     return produced;
   }
 
-  // Gives the program what was produced, and behind it the filter's error.
+  // Gives the program what was produced, and behind it the filter's error or the end.
   void pass_input(bool produced, int options = 0) {
     if (produced) deliver_read(options);
     if (!is_freed()) output_progressed();  // a shutdown may have waited for the last byte
-    if (is_freed() || !input_broke_ || input_error_told_) return;
-    input_error_told_ = true;
-    fail(BEV_EVENT_ERROR | BEV_EVENT_READING, EPROTO, options);
+    if (is_freed()) return;
+    if (input_broke_ && !std::exchange(input_error_told_, true)) {
+      fail(BEV_EVENT_ERROR | BEV_EVENT_READING, EPROTO, options);
+    }
+    if (!is_freed() && end_below_ != 0) pass_end(options);
+  }
+
+  // The end comes behind the last byte, and that may have to wait: for room under the high mark,
+  // tokens, or a program that reads. start() goes on then. What the filter holds back for want of
+  // more it must give now. Behind an error there is nothing that could end.
+  void pass_end(int options) {
+    if (!input_broke_ && !input_needs_more_ && !link_.lower().input->empty()) return;
+    const short what = std::exchange(end_below_, 0);
+    pass_input(filter_input(BEV_FINISHED), options);
+    if (is_freed()) return;
+    if (input_broke_) return note_peer_gone();
+    errno = end_errno_;
+    raise_event(what, options);
   }
 
   // True when bytes were produced.
@@ -320,10 +345,10 @@ class FilterStream final : public TimerStream {
     from_loop(filter, [&] {
       const StackDepth depth;
       const int options = depth.is_too_deep() ? BEV_TRIG_DEFER_CALLBACKS : 0;
-      // What the filter still holds back it must give at the end.
       if ((what & BEV_EVENT_EOF) != 0 && (what & BEV_EVENT_WRITING) == 0) {
-        filter.pass_input(filter.filter_input(BEV_FINISHED), options);
-        if (filter.is_freed()) return;
+        filter.end_below_ = what;
+        filter.end_errno_ = error;
+        return filter.pass_input(filter.filter_input(BEV_NORMAL), options);
       }
       errno = error;
       filter.raise_event(what, options);
@@ -336,9 +361,12 @@ class FilterStream final : public TimerStream {
   bool is_filtering_output_ = false;
   bool is_ending_ = false;
   bool output_needs_more_ = false;  // the filter can do nothing with what is in the output
+  bool input_needs_more_ = false;   // nor with what waits below
   bool input_broke_ = false;        // the filter called it an error, and is called no more
   bool input_error_told_ = false;
   bool output_broke_ = false;
+  short end_below_ = 0;  // BEV_EVENT_*: the end from below, not passed on yet
+  int end_errno_ = 0;
   EndOutput lower_end_ = EndOutput::in_progress;
 };
 

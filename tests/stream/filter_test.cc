@@ -56,6 +56,16 @@ bufferevent_filter_result run_output(evbuffer* source, evbuffer* destination, ev
 
 void count_free(void* functions) { static_cast<Functions*>(functions)->freed++; }
 
+struct Outcome {
+  static void note(bufferevent*, bevel_shutdown_outcome outcome, void* self) {
+    auto& noted = *static_cast<Outcome*>(self);
+    noted.calls++;
+    noted.last = outcome;
+  }
+  int calls = 0;
+  bevel_shutdown_outcome last = BEVEL_SHUTDOWN_ERROR;
+};
+
 // a_ is the filter, b_ the plain other end of the stream below.
 class Filter : public ConversationTest, public testing::WithParamInterface<StackType> {
  protected:
@@ -115,6 +125,50 @@ TEST_P(Filter, ErrorOfInputIsAnEventAndTheEndOfReading) {
   EXPECT_EQ(functions_.input.calls.size(), 2U) << "it is called no more";
   a_.write("the other direction works");
   ASSERT_TRUE(run_until([&] { return !b_.got.empty(); }));
+}
+
+TEST_P(Filter, DeliversWhatItProducedInTheCallThatFailed) {
+  functions_.input.act = [](evbuffer* source, evbuffer* destination, const Function::Call&) {
+    evbuffer_remove_buffer(source, destination, 4);
+    return BEV_ERROR;
+  };
+  a_.on_event = [&](short) { EXPECT_EQ(a_.got, "good"); };
+  b_.write("goodbad");
+  ASSERT_TRUE(run_until([&] { return a_.events > 0; }));
+  EXPECT_EQ(a_.what, BEV_EVENT_ERROR | BEV_EVENT_READING);
+}
+
+TEST_P(Filter, ReportsNoEndBehindAnError) {
+  functions_.input.act = [](evbuffer* source, evbuffer* destination, const Function::Call& call) {
+    if (call.mode == BEV_FINISHED) return BEV_ERROR;  // it is cut off
+    return Function::move_all(source, destination);
+  };
+  b_.write("beginning");
+  ASSERT_EQ(bevel_shutdown(b_.bev, EV_WRITE, nullptr, nullptr, nullptr), 0);
+  ASSERT_TRUE(run_until([&] { return a_.events > 0; }));
+  settle();
+  EXPECT_EQ(a_.what, BEV_EVENT_ERROR | BEV_EVENT_READING);
+  EXPECT_EQ(a_.events, 1);
+  Outcome outcome;
+  ASSERT_EQ(bevel_shutdown(a_.bev, EV_READ | EV_WRITE, nullptr, Outcome::note, &outcome), 0);
+  ASSERT_TRUE(run_until([&] { return outcome.calls > 0; }));
+  EXPECT_EQ(outcome.last, BEVEL_SHUTDOWN_CLEAN) << "the peer has ended";
+}
+
+TEST_P(Filter, DropsWhatArrivesBehindAnErrorForAProgramThatReadsOn) {
+  functions_.input.act = [](evbuffer*, evbuffer*, const Function::Call&) { return BEV_ERROR; };
+  b_.write("bad");
+  ASSERT_TRUE(run_until([&] { return a_.events > 0; }));
+  settle();
+  EXPECT_GT(waits_below(), 0U) << "whoever takes the stream below over may want it";
+  Outcome outcome;
+  ASSERT_EQ(bevel_shutdown(a_.bev, EV_READ | EV_WRITE, nullptr, Outcome::note, &outcome), 0);
+  b_.write(pattern(1U << 20));
+  settle();
+  EXPECT_EQ(waits_below(), 0U);
+  ASSERT_EQ(bevel_shutdown(b_.bev, EV_WRITE, nullptr, nullptr, nullptr), 0);
+  ASSERT_TRUE(run_until([&] { return outcome.calls > 0; }));
+  EXPECT_EQ(functions_.input.calls.size(), 1U);
 }
 
 TEST_P(Filter, ErrorOfOutputIsAnEventAndTheEndOfWriting) {
@@ -276,6 +330,44 @@ TEST_P(Filter, FullInputStopsReadingBelow) {
   a_.take_input();
   ASSERT_TRUE(run_until([&] { return a_.got.size() == 8U << 20; }));
   EXPECT_TRUE(a_.got == pattern(8U << 20));
+}
+
+TEST_P(Filter, TheEndWaitsForRoomUnderTheMark) {
+  a_.keeps_input = true;
+  bufferevent_setwatermark(a_.bev, EV_READ, 0, 1000);
+  functions_.input.act = [](evbuffer* source, evbuffer* destination, const Function::Call& call) {
+    const auto room = static_cast<std::size_t>(call.limit);
+    return evbuffer_remove_buffer(source, destination, room) > 0 ? BEV_OK : BEV_NEED_MORE;
+  };
+  b_.write(pattern(100'000));
+  ASSERT_EQ(bevel_shutdown(b_.bev, EV_WRITE, nullptr, nullptr, nullptr), 0);
+  for (int i = 0; i < 5; i++) {
+    settle();
+    EXPECT_EQ(a_.input_size(), 1000U);
+    EXPECT_EQ(a_.events, 0);
+    a_.take_input();
+  }
+  a_.keeps_input = false;
+  ASSERT_TRUE(run_until([&] { return a_.events > 0; }));
+  EXPECT_TRUE(a_.got == pattern(100'000));
+  EXPECT_EQ(a_.what, BEV_EVENT_EOF | BEV_EVENT_READING);
+}
+
+TEST_P(Filter, TheEndWaitsBehindBytesThatTheProgramDoesNotReadYet) {
+  bufferevent_disable(a_.bev, EV_READ);
+  bufferevent_enable(lower_, EV_READ);
+  b_.write("bytes");
+  ASSERT_EQ(bevel_shutdown(b_.bev, EV_WRITE, nullptr, nullptr, nullptr), 0);
+  settle();
+  EXPECT_EQ(a_.got, "");
+  EXPECT_EQ(a_.input_size(), 0U);
+  if (waits_below() > 0) {
+    EXPECT_EQ(a_.events, 0);
+  }
+  bufferevent_enable(a_.bev, EV_READ);
+  ASSERT_TRUE(run_until([&] { return a_.events > 0; }));
+  EXPECT_EQ(a_.got, "bytes");
+  EXPECT_EQ(a_.events, 1);
 }
 
 TEST_P(Filter, FullOutputBelowStopsTheFilter) {
