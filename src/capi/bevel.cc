@@ -12,6 +12,18 @@ using ev::Stream;
 
 namespace {
 
+Stream& lowest(Stream& top) {
+  Stream* stream = &top;
+  while (Stream* below = stream->underlying()) stream = below;
+  return *stream;
+}
+
+// Bytes would go round and round between them.
+bool are_ends_of_one_stream(Stream& a, Stream& b) {
+  Stream& bottom = lowest(a);
+  return &bottom == &lowest(b) || bottom.partner() == &lowest(b);
+}
+
 void free_stream(bufferevent* bev, bevel_shutdown_outcome, void*) { bufferevent_free(bev); }
 
 // How long a stream that nobody owns any more may take to say goodbye.
@@ -48,11 +60,12 @@ int bevel_set_output_limit(bufferevent* bev, size_t bytes) {
 }
 
 int bevel_pipe(bufferevent* a, bufferevent* b, int flags, bevel_pipe_cb done, void* arg) {
-  if (a == nullptr || b == nullptr || a == b || a->ev_base != b->ev_base) return ev::refused();
+  if (a == nullptr || b == nullptr || a->ev_base != b->ev_base) return ev::refused();
   if ((flags & ~BEVEL_PIPE_CLOSE_ON_END) != 0) return ev::refused();
   return on_stream(a, [&](Stream& first) {
     Stream& second = Stream::of(b);
     const ev::Hold hold(second);
+    if (are_ends_of_one_stream(first, second)) return errno = EINVAL, false;
     if (first.has_owner_of_callbacks() || second.has_owner_of_callbacks()) {
       return errno = EALREADY, false;
     }

@@ -24,7 +24,8 @@ class Working {
   bool& flag_;
 };
 
-// What may wait in one side's output before the other side's reading stops.
+// What may wait in one side's output before the other side's reading stops, and in the input of
+// that one then: pairs hand over all that fits.
 constexpr std::size_t most_waiting = 256 * 1024;
 
 // Lives until both directions have ended, one side broke, or the program freed a side; keeps both
@@ -54,6 +55,9 @@ class Pipe : public Allocated {
       side.stream.retain();
       side.stream.set_callbacks(on_read, on_write, on_event, &side);
       side.stream.set_owner_of_callbacks(on_stream_gone, &side);
+      // A low mark would keep bytes here.
+      side.marks = side.stream.wm_read;
+      side.stream.set_watermarks(EV_READ, 0, most_waiting);
       side.has_ended = side.stream.has_ended();
     }
     schedule(loop(), work_);
@@ -64,6 +68,7 @@ class Pipe : public Allocated {
     Pipe& pipe;
     Stream& stream;
     Side* other = nullptr;
+    event_watermark marks{};      // the program's, which it gets back
     bool has_ended = false;       // nothing more will be read
     bool is_passing_end = false;  // the end of this side is on its way out of the other one
     bool is_gone = false;         // the program freed it
@@ -170,6 +175,9 @@ class Pipe : public Allocated {
     stream.set_owner_of_callbacks(nullptr, nullptr);
     if (stream.cbarg == &side) stream.set_callbacks(nullptr, nullptr, nullptr, nullptr);
     stream.resume_read(Suspend::backpressure);
+    const event_watermark& now = stream.wm_read;
+    if (now.low == 0 && now.high == most_waiting)
+      stream.set_watermarks(EV_READ, side.marks.low, side.marks.high);
   }
 
   static void end(Stream& stream) {

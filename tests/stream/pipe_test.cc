@@ -121,12 +121,32 @@ TEST_P(Pipes, HoldUpTheFastSide) {
   left_.write(pattern(much));
   settle();
   EXPECT_LE(waits_in(b_), 260U * 1024);
+  EXPECT_LE(evbuffer_get_length(bufferevent_get_input(a_)), 256U * 1024);
   EXPECT_EQ(right_.got.size(), 0U);
   right_.write("the other way is free");
   ASSERT_TRUE(run_until([&] { return !left_.got.empty(); }));
   bufferevent_enable(right_.bev, EV_READ);
   ASSERT_TRUE(run_until([&] { return right_.got.size() == much; }));
   EXPECT_TRUE(right_.got == pattern(much));
+}
+
+TEST_P(Pipes, CarryWhatALowMarkWouldKeepAndGiveTheMarksBack) {
+  bufferevent_setwatermark(a_, EV_READ, 100, 1000);
+  bufferevent_setwatermark(b_, EV_READ, 100, 1000);
+  pipe();
+  left_.write("few");
+  ASSERT_TRUE(run_until([&] { return right_.got == "few"; }));
+  bufferevent_setwatermark(b_, EV_READ, 7, 0);  // the program's word is the last one
+  end(left_);
+  end(right_);
+  ASSERT_TRUE(run_until([&] { return calls_ > 0; }));
+  std::size_t low = 0, high = 0;
+  EXPECT_EQ(bufferevent_getwatermark(a_, EV_READ, &low, &high), 0);
+  EXPECT_EQ(low, 100U);
+  EXPECT_EQ(high, 1000U);
+  EXPECT_EQ(bufferevent_getwatermark(b_, EV_READ, &low, &high), 0);
+  EXPECT_EQ(low, 7U);
+  EXPECT_EQ(high, 0U);
 }
 
 TEST_P(Pipes, GiveTheOtherSideBackWhenOneIsFreed) {
@@ -209,6 +229,23 @@ TEST_P(Pipes, AreRefusedWhereTheyMakeNoSense) {
   EXPECT_EQ(bevel_pipe(left_.bev, nullptr, 0, nullptr, nullptr), -1);
   EXPECT_EQ(bevel_pipe(nullptr, right_.bev, 0, nullptr, nullptr), -1);
   EXPECT_EQ(bevel_pipe(left_.bev, right_.bev, 0x10, nullptr, nullptr), -1);
+}
+
+TEST_P(Pipes, AreRefusedBetweenEndsOfOneStream) {
+  if (GetParam().is_pair) {
+    EXPECT_EQ(bevel_pipe(left_.bev, a_, 0, nullptr, nullptr), -1)
+        << "bytes would go round for ever";
+    EXPECT_EQ(errno, EINVAL);
+  }
+  for (bufferevent* below = bufferevent_get_underlying(a_); below != nullptr;
+       below = bufferevent_get_underlying(below)) {
+    EXPECT_EQ(bevel_pipe(a_, below, 0, nullptr, nullptr), -1);
+    EXPECT_EQ(bevel_pipe(below, a_, 0, nullptr, nullptr), -1);
+    EXPECT_EQ(errno, EINVAL);
+  }
+  pipe();
+  left_.write("bytes");
+  ASSERT_TRUE(run_until([&] { return right_.got == "bytes"; }));
 }
 
 }  // namespace
