@@ -121,10 +121,7 @@ int bevel_clamp_receive_window(bufferevent* bev, size_t bytes) {
   return on_stream(bev, [&](Stream& stream) {
     const ev::Throttle* limits = stream.throttle();
     if (bytes == 0 && limits != nullptr) bytes = limits->burst(Direction::read).value_or(0);
-    if (bytes == 0) {
-      errno = EINVAL;
-      return false;
-    }
+    if (bytes == 0 || bytes == EV_RATE_LIMIT_MAX) return errno = EINVAL, false;
     return ev::clamp_receive_window(stream.fd(), bytes);
   });
 }

@@ -347,6 +347,23 @@ TEST_F(Limits, NonsenseIsRefused) {
   EXPECT_EQ(bevel_rate_limit_group_get_stats(group, nullptr), -1);
 }
 
+TEST_F(Limits, OfWritingSayNothingAboutTheReceiveWindow) {
+  Ends ends(loop, Kind::socket);
+  const auto window = [&] {
+    int size = 0;
+    socklen_t length = sizeof size;
+    getsockopt(bufferevent_getfd(ends.left()), SOL_SOCKET, SO_RCVBUF, &size, &length);
+    return size;
+  };
+  const int before = window();
+  const Cfg writes(EV_RATE_LIMIT_MAX, EV_RATE_LIMIT_MAX, 1000, 1000, hour);
+  bufferevent_set_rate_limit(ends.left(), writes);
+  errno = 0;
+  EXPECT_EQ(bevel_clamp_receive_window(ends.left(), 0), -1);
+  EXPECT_EQ(errno, EINVAL);
+  EXPECT_EQ(window(), before);
+}
+
 TEST_F(Limits, AGroupMayOutliveItsLoop) {
   auto other = std::make_unique<Loop>();
   const Cfg cfg(100);
