@@ -119,9 +119,9 @@ bool TlsStream::renegotiate() {
 }
 
 bool TlsStream::update_keys(bool ask_peer) {
-  if (!is_up() || shaking_hands_ || said_goodbye_) return false;
+  if (!is_up() || shaking_hands_ || said_goodbye_) return errno = ENOTCONN, false;
   const Scope scope(in_engine_);
-  if (!engine_->update_keys(ask_peer)) return false;
+  if (!engine_->update_keys(ask_peer)) return errno = EOPNOTSUPP, false;
   flush_soon();
   return true;
 }

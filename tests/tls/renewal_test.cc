@@ -2,6 +2,8 @@
 #include <event2/bevel.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
+
 #include "tls/support/peer.h"
 
 namespace tls_test {
@@ -118,7 +120,9 @@ TEST_P(RenewalTest, UpdatesKeysInTls13) {
   }
   for (const int ask_peer : {0, 1}) {
     Conversation talk(*GetParam().client, *GetParam().server, Version::tls13);
+    errno = 0;
     EXPECT_EQ(bevel_tls_key_update(talk.peer(asker).bev(), ask_peer), -1);  // too early
+    EXPECT_EQ(errno, ENOTCONN);
     ASSERT_TRUE(talk.connect());
     const std::string up = pattern(1 << 20, 1), down = pattern(1 << 20, 2);
     talk.client.write(up);
@@ -161,7 +165,9 @@ TEST_P(RenewalTest, UpdatesKeysBehindWhatWaitsToBeSent) {
 TEST_P(RenewalTest, UpdatesNoKeysBeforeTls13) {
   Conversation talk(*GetParam().client, *GetParam().server, Version::tls12);
   ASSERT_TRUE(talk.connect());
+  errno = 0;
   EXPECT_EQ(bevel_tls_key_update(talk.peer(asker).bev(), 1), -1);
+  EXPECT_EQ(errno, EOPNOTSUPP);
   talk.client.write("still here");
   ASSERT_TRUE(talk.run_until([&] { return talk.server.received == "still here"; }));
 }
