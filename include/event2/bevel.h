@@ -26,7 +26,7 @@ extern "C" {
 enum bevel_shutdown_outcome {
   BEVEL_SHUTDOWN_CLEAN =
       0, /**< all bytes left, the end was marked, and (if asked) the peer's end was seen */
-  BEVEL_SHUTDOWN_TIMEOUT = 1, /**< the time was over first */
+  BEVEL_SHUTDOWN_TIMEOUT = 1, /**< the time was over first; what is left stays in the output */
   BEVEL_SHUTDOWN_ERROR = 2    /**< the connection broke first, or was replaced */
 };
 
@@ -40,16 +40,20 @@ typedef void (*bevel_shutdown_cb)(struct bufferevent* bev, enum bevel_shutdown_o
   close_notify, a socket sends FIN, a pair's partner gets BEV_EVENT_EOF), and then, if asked, the
   peer's own end is awaited.
 
-  Meanwhile the bufferevent works on: bytes that arrive are given to the read callback; without one
-  they are dropped. Nothing is freed. bufferevent_free() in the middle ends everything at once,
-  without the callback. Another descriptor in the middle (bufferevent_setfd(), also -1) ends it with
+  Meanwhile the bufferevent works on: what is written before the end has left goes out in front of
+  it, events are reported as always, and bytes that arrive are given to the read callback. While the
+  peer's end is awaited they are read even if reading was disabled and, without a read callback,
+  dropped. Nothing is freed. bufferevent_free() in the middle ends everything at once, without the
+  callback. Another descriptor in the middle (bufferevent_setfd(), also -1) ends it with
   BEVEL_SHUTDOWN_ERROR: it was for the old connection. What has not left waits in the output for the
-  new one, which is not shut down.
+  new one, which is not shut down. When it is over, the other direction may be shut down by another
+  call.
 
   @param bev      the top of the stack
   @param how      EV_WRITE: only our direction ends (half close), and it is over when the end has
   left. EV_READ|EV_WRITE: it is over when the peer has ended too
-  @param timeout  how long all of it may take; NULL: no limit
+  @param timeout  how long all of it may take; NULL: no limit; nothing or less: what cannot leave in
+  the next turn of the loop is given up
   @param done     called once when it is over, from the loop, never from inside this call; may be
   NULL
   @return -1 with EALREADY if it is being shut down already
@@ -60,8 +64,9 @@ int bevel_shutdown(struct bufferevent* bev, short how, const struct timeval* tim
 
 /**
   bufferevent_free() that loses nothing: no callback runs any more, and in the background what was
-  written is flushed and ended as by bevel_shutdown(), for at most 30 seconds; then `bev` is freed.
-  Needs the loop to run on: with event_base_free() what is left goes as by bufferevent_free().
+  written is flushed and ended as by bevel_shutdown() both ways, for at most 30 seconds; then `bev` is
+  freed. A shutdown that was on its way is replaced, without its callback. Needs the loop to run on:
+  with event_base_free() what is left goes as by bufferevent_free(). NULL is ignored.
  */
 EVENT2_EXPORT_SYMBOL
 void bevel_free_when_flushed(struct bufferevent* bev);
@@ -100,16 +105,20 @@ int bevel_set_output_limit(struct bufferevent* bev, size_t bytes);
                                       */
 
 /** Hears of the end of a pipe: `error` is 0 after both ends were relayed, else the errno value.
-   Runs before the two are freed (with BEVEL_PIPE_CLOSE_ON_END). */
+   Runs before the two are freed (with BEVEL_PIPE_CLOSE_ON_END), and may free them itself. */
 typedef void (*bevel_pipe_cb)(struct bufferevent* a, struct bufferevent* b, int error, void* arg);
 
 /**
   Splices two bufferevents of one event_base: what arrives at one is written to the other, both
   ways, by moving chains. A side that takes bytes slower than they come stops the other side's
-  reading (256 KiB wait at most), and an end of one side is passed on as a half close. The callbacks
-  of both are taken; free one of them to end the pipe at once.
+  reading (at most 256 KiB wait in each input and output), and an end of one side is passed on as a
+  half close. The callbacks of both are taken, and their marks for reading until the pipe is over;
+  limits of the output do not bind it. Free one of them to end the pipe at once, without `done`: the
+  other one is left as it is, without callbacks.
 
   @param done  called once when the pipe is over; may be NULL
+  @return -1 with EINVAL also for two ends of one pair or two layers of one stack, and with EALREADY
+  if one of them is in a pipe
  */
 EVENT2_EXPORT_SYMBOL
 int bevel_pipe(struct bufferevent* a, struct bufferevent* b, int flags, bevel_pipe_cb done,
@@ -125,7 +134,8 @@ int bevel_pipe(struct bufferevent* a, struct bufferevent* b, int flags, bevel_pi
   bufferevent_pair_new() with more: an end of the stream when the partner is freed, and ends on two
   event_bases, which may run in two threads: an in-process pipe. Two bases need threads enabled
   (evthread_use_pthreads()) and BEV_OPT_THREADSAFE with BEV_OPT_UNLOCK_CALLBACKS, so that no lock is
-  held while a callback runs; both are added to `options` if the bases differ.
+  held while a callback runs; both are added to `options` if the bases differ. Without threads they
+  are refused with EINVAL.
 
   @param options  bufferevent_options; BEV_OPT_DEFER_CALLBACKS is always on
   @param flags    BEVEL_PAIR_*
@@ -193,7 +203,7 @@ int bevel_rate_limit_group_set_weight(struct bufferevent_rate_limit_group* group
   of the children should not add up to more than the parent has.
 
   @param read_rate, write_rate  bytes per tick; 0: everything is borrowed, the default
-  @param tick_nanoseconds       at least 1
+  @param tick_nanoseconds       at least 1; of no meaning if everything is borrowed
  */
 EVENT2_EXPORT_SYMBOL
 int bevel_rate_limit_group_set_assured(struct bufferevent_rate_limit_group* group, size_t read_rate,
@@ -213,8 +223,8 @@ int bevel_set_rate_limit_weight(struct bufferevent* bev, unsigned weight);
   0: none, the default
   @param segment_size  payload of a full packet; 0: what the kernel says of the connection now, so
   call this when it is connected
-  @return -1 with EINVAL above 65535, and with the kernel's error if the segment size is asked for
-  and there is no TCP connection below
+  @return -1 with EINVAL if one of them is above 65535, and with the kernel's error if it is asked
+  for the segment size and there is no TCP connection below
  */
 EVENT2_EXPORT_SYMBOL
 int bevel_set_segment_overhead(struct bufferevent* bev, size_t overhead, size_t segment_size);
@@ -226,7 +236,7 @@ int bevel_set_segment_overhead(struct bufferevent* bev, size_t overhead, size_t 
 
   @param bytes  0: the read burst of the bufferevent's limits (its own and its group's, the smaller
   one). The kernel has a minimum of some KiB
-  @return -1 with EINVAL if it has no limit to take `bytes` from, or with the kernel's error
+  @return -1 with EINVAL if its reading has no limit to take `bytes` from, or with the kernel's error
  */
 EVENT2_EXPORT_SYMBOL
 int bevel_clamp_receive_window(struct bufferevent* bev, size_t bytes);
@@ -259,8 +269,9 @@ int bevel_rate_limit_group_get_stats(struct bufferevent_rate_limit_group* group,
  *
  * @param bev      a TLS stream of any library whose handshake is complete
  * @param ask_peer nonzero: the peer shall change its keys too
- * @return -1 for other kinds, before TLS 1.3 (see bufferevent_ssl_renegotiate()), and if the library
- *   has no such function
+ * @return -1 with EINVAL for other kinds, with ENOTCONN before the handshake is complete and after
+ *   our direction has ended, and with EOPNOTSUPP before TLS 1.3 (see bufferevent_ssl_renegotiate())
+ *   and if the library refuses: mbedTLS has no such function, GnuTLS allows few in a second
  */
 EVENT2_EXPORT_SYMBOL
 int bevel_tls_key_update(struct bufferevent* bev, int ask_peer);
@@ -280,7 +291,7 @@ int bevel_tls_key_update(struct bufferevent* bev, int ask_peer);
  * Meanwhile no bytes move, and no event is raised but those of timeouts. The callback is called
  * again, from the loop. Calling this too early is harmless.
  *
- * @return -1 if `bev` is no TLS stream
+ * @return -1 with EINVAL if `bev` is no TLS stream
  */
 EVENT2_EXPORT_SYMBOL
 int bevel_tls_resume(struct bufferevent* bev);

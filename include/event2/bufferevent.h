@@ -221,10 +221,10 @@ EVENT2_EXPORT_SYMBOL int bufferevent_set_timeouts(struct bufferevent* bev,
 
 /**
  * Set watermarks. For reading, the read callback is called only with at least lowmark bytes in the
- * input, and reading pauses while there are highmark or more. A read may pass highmark on
- * TLS streams, which take whole records. For writing, the write callback is called when the
- * output has sunk to lowmark; highmark binds filters that write into this bufferevent, but not the
- * program.
+ * input, and reading pauses while there are highmark or more. Only bufferevent_flush() passes
+ * highmark, and filters that disregard their limit. For writing, the write callback is called when
+ * the output has sunk to lowmark; highmark binds filters that write into this bufferevent, but not
+ * the program.
  *
  * @param events EV_READ and/or EV_WRITE
  * @param lowmark 0 at first
@@ -380,14 +380,14 @@ EVENT2_EXPORT_SYMBOL struct ev_token_bucket_cfg* ev_token_bucket_cfg_new(
     size_t read_rate, size_t read_burst, size_t write_rate, size_t write_burst,
     const struct timeval* tick_len);
 
-/** Free a configuration, which no bufferevent may be using any more. Groups have copies. */
+/** Free a configuration. Bufferevents and groups that use it keep it for as long as they do. */
 EVENT2_EXPORT_SYMBOL void ev_token_bucket_cfg_free(struct ev_token_bucket_cfg* cfg);
 
 /**
  * Limit a bufferevent. Another limit in force is replaced; its buckets are only cut to the new
  * burst.
  *
- * @param cfg must outlive its use; NULL removes the limit
+ * @param cfg may be freed at once; NULL removes the limit
  */
 EVENT2_EXPORT_SYMBOL int bufferevent_set_rate_limit(struct bufferevent* bev,
                                                     struct ev_token_bucket_cfg* cfg);

@@ -21,8 +21,8 @@
  * end the connection with BEV_EVENT_ERROR.
  *
  * Freeing a bufferevent sends no close_notify, so the peer sees a connection that was cut off. A
- * program that wants to end it properly calls SSL_shutdown() on bufferevent_openssl_get_ssl()
- * first.
+ * program that wants to end it properly calls bevel_shutdown() or bevel_free_when_flushed()
+ * (event2/bevel.h), or SSL_shutdown() on bufferevent_openssl_get_ssl() first.
  */
 
 #include <event2/bufferevent.h>
