@@ -91,8 +91,8 @@ int bevel_set_drain_cb(struct bufferevent* bev, bevel_drain_cb callback, void* a
 /**
   A hard limit on bytes that wait to leave. bufferevent_write() and bufferevent_write_buffer() that
   would pass it add nothing and return -1 with ENOBUFS; reaching it raises BEVEL_EVENT_OUTPUT_LIMIT
-  (deferred), once until the output has been below it again. Bytes added straight to
-  bufferevent_get_output() are not refused. 0: no limit, the default.
+  (deferred), once until the output has been below it again; a refused write alone does not. Bytes
+  added straight to bufferevent_get_output() are not refused, but counted. 0: no limit, the default.
  */
 EVENT2_EXPORT_SYMBOL
 int bevel_set_output_limit(struct bufferevent* bev, size_t bytes);

@@ -97,7 +97,7 @@ void Stream::set_output_limit(std::size_t bytes) {
 }
 
 bool Stream::output_has_room(std::size_t bytes) const noexcept {
-  if (rare() == nullptr || rare()->output_limit == 0) return true;
+  if (bytes == 0 || rare() == nullptr || rare()->output_limit == 0) return true;
   const std::size_t limit = rare()->output_limit;
   return output_.size() <= limit && bytes <= limit - output_.size();
 }

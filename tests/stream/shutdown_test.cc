@@ -411,6 +411,8 @@ TEST_P(Shutdowns, OutputLimitRefusesWholeWrites) {
   evbuffer_add(more, "1", 1);
   EXPECT_EQ(bufferevent_write_buffer(a_.bev, more), -1);
   EXPECT_EQ(evbuffer_get_length(more), 1U);
+  evbuffer_add(bufferevent_get_output(a_.bev), "straight", 8);
+  EXPECT_EQ(bufferevent_write(a_.bev, "", 0), 0) << "nothing passes no limit";
   ASSERT_EQ(bevel_set_output_limit(a_.bev, 0), 0);
   EXPECT_EQ(bufferevent_write_buffer(a_.bev, more), 0);
   evbuffer_free(more);
