@@ -28,13 +28,13 @@ class Scope {
 
 }  // namespace
 
-void TlsStream::pump(Moves moves) {
-  if (!is_up() || is_pumping_) return;
+bool TlsStream::pump(Moves moves) {
+  if (!is_up() || is_pumping_) return true;
   // What the engine sends may pass a filter at once, which calls for more: not from inside the
   // engine.
-  if (in_engine_) return flush_soon();
+  if (in_engine_) return flush_soon(), true;
   const Scope pumping(is_pumping_);
-  engine_wants_bytes_ = false;
+  replaced_ = engine_wants_bytes_ = false;
   if (shaking_hands_ && !parked_) {
     shake_hands();
     if (!shaking_hands_) moves = Moves::all;
@@ -42,11 +42,12 @@ void TlsStream::pump(Moves moves) {
   if (!shaking_hands_ && !is_stopped()) {
     move_plaintext(moves != Moves::flush, moves == Moves::all || !has_max_single_write());
   }
-  if (is_freed() || ended_ || !send_ciphertext()) return;
+  if (is_gone() || ended_ || !send_ciphertext()) return !is_gone();
   tell_written();
-  if (is_freed() || ended_) return;
+  if (is_gone() || ended_) return !is_gone();
   wait_as_needed();
   output_progressed();
+  return true;
 }
 
 // What the program writes in its read callback goes with the same send.
@@ -227,7 +228,7 @@ TlsResult TlsStream::write_front(std::size_t most) {
 
 // --- Ciphertext ---
 
-// False when the wire broke or the program freed us; it has been told.
+// False when the wire broke, and the program has been told, or when that made us something else.
 bool TlsStream::send_ciphertext() {
   if (link_) return true;
   while (!outbound_.empty() && !write_ended_) {
@@ -240,7 +241,7 @@ bool TlsStream::send_ciphertext() {
     if (sent.would_block()) return true;
     if (!sent.ok()) {
       if (!ended_) fail_wire(sent.error, BEV_EVENT_WRITING);
-      return !is_freed() && !ended_;
+      return !is_gone() && !ended_;
     }
   }
   return true;
@@ -266,6 +267,7 @@ bool TlsStream::is_abandoned() const noexcept {
 // close_notify, and behind it the end of what carries us.
 EndOutput TlsStream::end_output() {
   if (ended_ || (!said_goodbye_ && is_cut_off())) return EndOutput::failed;
+  replaced_ = false;
   if (!said_goodbye_) {
     {
       const Scope scope(in_engine_);

@@ -70,6 +70,7 @@ void TlsStream::forget_connection() {
   shaking_hands_ = initial_state_ != TlsState::open;
   ended_ = read_ended_ = write_ended_ = wire_ended_ = parked_ = renewing_ = said_goodbye_ = false;
   engine_wants_bytes_ = reads_next_turn_ = false;
+  replaced_ = true;
   lower_end_ = EndOutput::in_progress;
 }
 
@@ -214,9 +215,9 @@ bool TlsStream::read_wire(std::size_t& left) {
   left -= std::min(left, count);
   if (count == size && read_size_shift_ < largest_wire_read_shift) read_size_shift_++;
   wire_ended_ = got.end_of_stream();
-  pump(Moves::read);
+  if (!pump(Moves::read)) return false;
   const bool broken = got.count < 0 && !got.would_block();
-  if (broken && !is_freed() && !ended_) fail_wire(got.error, BEV_EVENT_READING);
+  if (broken && !ended_) fail_wire(got.error, BEV_EVENT_READING);
   return count == wanted && !is_stopped() && is_up();
 }
 
@@ -259,8 +260,8 @@ void TlsStream::lower_event(bufferevent*, short what, void* self) {
     const bool begins = (what & BEV_EVENT_CONNECTED) != 0 && stream.shaking_hands_;
     const bool ends = (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) != 0;
     stream.wire_ended_ |= (what & BEV_EVENT_EOF) != 0;
-    if (begins || ends) stream.pump(Moves::read);
-    if (stream.is_freed() || begins || (what & BEV_EVENT_EOF) != 0) return;
+    if ((begins || ends) && !stream.pump(Moves::read)) return;
+    if (begins || (what & BEV_EVENT_EOF) != 0) return;
     if (ends && stream.needs_no_goodbye()) return;
     stream.ended_ |= ends;
     if (ends) stream.wait_as_needed();

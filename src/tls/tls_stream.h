@@ -84,7 +84,8 @@ class TlsStream final : public FdStream, private TlsWire {
   void unpause(short what) override;
 
   // --- tls_pump.cc; the program may free the stream in each of them
-  void pump(Moves moves);
+  // False: what it served is gone, freed or replaced by another connection.
+  bool pump(Moves moves);
   void shake_hands();
   void continue_handshake();
   void move_plaintext(bool reads, bool writes);
@@ -96,7 +97,8 @@ class TlsStream final : public FdStream, private TlsWire {
   void tell_written();
   void fail_with(TlsResult result, short side);
   void fail_wire(int error, short side);
-  bool is_stopped() const noexcept { return is_freed() || ended_ || parked_; }
+  bool is_gone() const noexcept { return is_freed() || replaced_; }
+  bool is_stopped() const noexcept { return is_gone() || ended_ || parked_; }
   // A peer that said goodbye may be gone before it hears ours, the last thing that we send.
   bool needs_no_goodbye() const noexcept { return said_goodbye_ && read_ended_ && !ended_; }
 
@@ -137,6 +139,7 @@ class TlsStream final : public FdStream, private TlsWire {
   bool in_engine_ = false;           // calls of the engine are ours, so sends may be collected
   bool is_pumping_ = false;
   bool said_goodbye_ = false;
+  bool replaced_ = false;  // a callback of ours brought another connection
   EndOutput lower_end_ = EndOutput::in_progress;
   std::uint8_t flags_ = 0;
 };

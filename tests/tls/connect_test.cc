@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
+#include <string>
 
 #include "net/resolver.h"
 #include "tls/support/peer.h"
@@ -67,6 +69,7 @@ class ConnectingTest : public testing::TestWithParam<Case> {
     if (layers_below == 0) {
       client.own(
           library.over_socket(loop.base(), -1, connection, BUFFEREVENT_SSL_CONNECTING, options));
+      client.enable(EV_READ | EV_WRITE);
       return;
     }
     bufferevent* below = bufferevent_socket_new(loop.base(), -1, options);
@@ -74,11 +77,11 @@ class ConnectingTest : public testing::TestWithParam<Case> {
       below = bufferevent_filter_new(below, nullptr, nullptr, options, nullptr, nullptr);
     }
     client.own(library.over(loop.base(), below, connection, BUFFEREVENT_SSL_CONNECTING, options));
+    client.enable(EV_READ | EV_WRITE);
   }
   // What the client writes arrives at a server that accepts it.
-  void expect_talk() {
-    client.enable(EV_READ | EV_WRITE);
-    client.write("over tcp");
+  void expect_talk(const std::string& words = "over tcp") {
+    client.write(words);
     int accepted = -1;
     ASSERT_TRUE(loop.run_until([&] { return (accepted = listener.accept()) >= 0; }));
     Peer server;
@@ -166,6 +169,119 @@ TEST_P(ConnectingTest, ConnectsAgainFromTheTop) {
     ASSERT_EQ(bufferevent_replacefd(client.bev(), -1), 0);
     client.events.clear();
     client.received.clear();
+    client.enable(EV_READ | EV_WRITE);
+    ASSERT_EQ(listener.connect(client.bev()), 0);
+    expect_talk();
+    client.free();
+    client.events.clear();
+    client.received.clear();
+  }
+}
+
+// As programs do that want to stay connected: from inside the event callback, which pump() calls.
+TEST_P(ConnectingTest, ConnectsAgainInTheEventCallback) {
+  if (library.name() == "GnuTLS") GTEST_SKIP() << "a session serves one connection";
+  for (const int layers_below : {0, 1, 2}) {
+    make_client(layers_below);
+    bool is_again = false;
+    client.on_event = [&](short what) {
+      if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) == 0 || is_again) return;
+      is_again = true;
+      client.events.clear();
+      client.received.clear();
+      EXPECT_EQ(bufferevent_replacefd(client.bev(), -1), 0);
+      client.enable(EV_READ | EV_WRITE);
+      EXPECT_EQ(listener.connect(client.bev()), 0);
+    };
+    ASSERT_EQ(listener.connect(client.bev()), 0);
+    expect_talk();
+    ASSERT_TRUE(loop.run_until([&] { return is_again; }));
+    loop.turns(5);
+    expect_talk();
+    client.free();
+    client.events.clear();
+    client.received.clear();
+  }
+}
+
+TEST_P(ConnectingTest, WaitsForADescriptorThatTheEventCallbackTookAway) {
+  if (library.name() == "GnuTLS") GTEST_SKIP() << "a session serves one connection";
+  for (const int layers_below : {0, 1, 2}) {
+    make_client(layers_below);
+    bool is_gone = false;
+    client.on_event = [&](short what) {
+      if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) == 0 || is_gone) return;
+      is_gone = true;
+      client.events.clear();
+      client.received.clear();
+      client.enable(EV_READ | EV_WRITE);
+      client.write("over ");
+      EXPECT_EQ(bufferevent_replacefd(client.bev(), -1), 0);
+    };
+    ASSERT_EQ(listener.connect(client.bev()), 0);
+    expect_talk();
+    ASSERT_TRUE(loop.run_until([&] { return is_gone; }));
+    loop.turns(5);
+    EXPECT_EQ(client.events, std::vector<short>{});
+    ASSERT_EQ(listener.connect(client.bev()), 0);
+    expect_talk("tcp");
+    client.free();
+    client.events.clear();
+    client.received.clear();
+  }
+}
+
+// The old connection's goodbye came with its last bytes: it does not end the new one.
+TEST_P(ConnectingTest, GetsAnotherSocketInTheReadCallback) {
+  if (library.name() == "GnuTLS") GTEST_SKIP() << "a session serves one connection";
+  for (const Transport transport : {Transport::socket, Transport::filter}) {
+    Conversation old(library, library, version, transport);
+    ASSERT_TRUE(old.connect());
+    if (transport == Transport::filter && bufferevent_getfd(old.client.bev()) < 0) continue;
+    old.client.disable(EV_READ);
+    old.server.write("last");
+    old.loop.turns(5);
+    library.say_goodbye(old.connection(Role::server));
+    old.loop.turns(5);
+    old.client.events.clear();
+    Peer server;
+    old.client.on_read = [&] {
+      old.client.take();
+      if (server.bev() != nullptr) return;
+      int sockets[2];
+      make_sockets(sockets);
+      EXPECT_EQ(bufferevent_replacefd(old.client.bev(), sockets[0]), 0);
+      server.own(library.over_socket(old.loop.base(), sockets[1],
+                                     library.connection(Role::server, version),
+                                     BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE));
+      server.enable(EV_READ | EV_WRITE);
+    };
+    old.client.enable(EV_READ);
+    ASSERT_TRUE(old.run_until([&] { return old.client.received == "last"; }));
+    old.client.write("hello");
+    ASSERT_TRUE(old.run_until([&] { return server.received == "hello"; }));
+    server.write("you");
+    ASSERT_TRUE(old.run_until([&] { return old.client.received == "lastyou"; }));
+    EXPECT_EQ(old.client.events, std::vector<short>{BEV_EVENT_CONNECTED});
+  }
+}
+
+TEST_P(ConnectingTest, TriesAgainAfterAConnectionThatWasRefused) {
+  if (library.name() == "GnuTLS") GTEST_SKIP() << "a session serves one connection";
+  sockaddr_in nowhere{};
+  {
+    Listener gone;
+    std::memcpy(&nowhere, gone.name(), sizeof nowhere);
+  }
+  for (const int layers_below : {0, 1, 2}) {
+    make_client(layers_below);
+    ASSERT_EQ(bufferevent_socket_connect(client.bev(), reinterpret_cast<sockaddr*>(&nowhere),
+                                         static_cast<int>(sizeof nowhere)),
+              0);
+    ASSERT_TRUE(loop.run_until([&] { return !client.events.empty(); }));
+    EXPECT_EQ(client.events, std::vector<short>{BEV_EVENT_ERROR});
+    client.events.clear();
+    ASSERT_EQ(bufferevent_replacefd(client.bev(), -1), 0);
     ASSERT_EQ(listener.connect(client.bev()), 0);
     expect_talk();
     client.free();
