@@ -160,7 +160,12 @@ class FilterStream final : public TimerStream {
       return false;
     const StackDepth depth;
     if (depth.is_too_deep()) return false;
-    return move_output([&] { return lower.append_output(data, size); });
+    return move_output([&] {
+      if (!lower.append_output(data, size)) return false;
+      // Callbacks of the buffers below may have written more.
+      if (!is_freed() && !output->empty()) run_output_filter(BEV_NORMAL);
+      return true;
+    });
   }
 
   bool is_input_full() const noexcept { return wm_read.high != 0 && input->size() >= wm_read.high; }
