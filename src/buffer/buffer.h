@@ -238,8 +238,8 @@ struct evbuffer final : ev::Allocated {
   ev::Chain* first_ = nullptr;
   ev::Chain* last_ = nullptr;
   std::size_t total_ = 0;
-  // The observer; or, with extras_bit, the extras, which then know the observer. One pointer, because
-  // every stream pays for it twice.
+  // The observer; or, with extras_bit, the extras, which then know the observer. One pointer,
+  // because every stream pays for it twice.
   std::uintptr_t heard_by_ = 0;
   int plain_fd_ = -1;  // the last descriptor that send() or recv() refused: no socket
   std::uint8_t flags_ = 0;

@@ -96,8 +96,8 @@ bool evbuffer::commit(const iovec* vectors, int count) {
   return true;
 }
 
-// A little in a large chain goes to where it fits. The next reservation finds the large chain again:
-// who always asks for much and uses little does not fill the memory with it.
+// A little in a large chain goes to where it fits. The next reservation finds the large chain
+// again: who always asks for much and uses little does not fill the memory with it.
 void evbuffer::commit_spare(std::size_t size) noexcept {
   if (size == 0) return;
   Chain* behind = last_->next;

@@ -70,9 +70,9 @@ class TokenBucket {
   void end_wait(TimePoint now);
   // When a waiter who wants `wanted` should be woken; TimePoint::max(): too far away to be told.
   TimePoint wake_time(TimePoint now, std::uint64_t wanted);
-  // The same for somebody who can use up a whole chunk: its own place in a fixed round about as
-  // long as a chunk takes to come. Streams with the same limit that have nothing in common but the time at
-  // which they began to wait are so spread over the round, and remain so.
+  // The same for somebody who can use up a whole chunk: one of a few places in a fixed round about
+  // as long as a chunk takes to come. Streams with the same limit that have nothing in common but
+  // the time at which they began to wait are so spread over the round, and remain so.
   TimePoint wake_in_turn(TimePoint now, std::uint32_t phase);
 
   std::int64_t reported(TimePoint now);   // for the getters

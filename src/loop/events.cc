@@ -95,7 +95,8 @@ void event_base::start_timer(event& ev, ev::Deadline deadline) noexcept {
   if (is_waiting_ && *timers_.next() >= deadline) wakeup_.ring();
 }
 
-// Rounded up, so that no timer fires early; but one without a delay is due in this very microsecond.
+// Rounded up, so that no timer fires early; but one without a delay is due in this very
+// microsecond.
 ev::Deadline event_base::deadline_after(const timeval& delay) noexcept {
   using std::chrono::microseconds;
   const microseconds length = ev::to_microseconds(delay);

@@ -22,7 +22,8 @@ __attribute__((format(printf, 2, 3))) void log_errno(int error, const char* form
 // A broken rule of the caller or of ours that cannot be survived: logs, calls the fatal callback,
 // aborts.
 [[noreturn]] __attribute__((format(printf, 1, 2))) void log_fatal(const char* format, ...) noexcept;
-// The same for a program that is set up wrongly: the fatal callback gets `code`, without one the process exits with it.
+// The same for a program that is set up wrongly: the fatal callback gets `code`, without one the
+// process exits with it.
 [[noreturn]] __attribute__((format(printf, 2, 3))) void log_exit(int code, const char* format,
                                                                  ...) noexcept;
 

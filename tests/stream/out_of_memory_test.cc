@@ -14,8 +14,8 @@ constexpr int closing = BEV_OPT_CLOSE_ON_FREE;
 
 class OutOfMemory : public LoopTest {
  protected:
-  // `prepare` runs with memory, `attempt` without after n allocations, for n = 0, 1, ...; it answers
-  // whether it succeeded and is followed by `clean_up`. Returns how often it failed.
+  // `prepare` runs with memory, `attempt` without after n allocations, for n = 0, 1, ...; it
+  // answers whether it succeeded and is followed by `clean_up`. Returns how often it failed.
   int fail_everywhere(const std::function<void()>& prepare, const std::function<bool()>& attempt,
                       const std::function<void(bool)>& clean_up) {
     int failures = 0;

@@ -42,8 +42,8 @@ Ends make_ends(event_base* loop, const StackType& type);
 Ends make_sockets(event_base* loop, int options);
 // The lowest stream of a stack.
 bufferevent* lowest(bufferevent* top);
-// A mark on the output of each layer below the top, so that a filter's output can fill up: together they
-// hold no more than `all`, or 1,000 bytes each.
+// A mark on the output of each layer below the top, so that a filter's output can fill up: together
+// they hold no more than `all`, or 1,000 bytes each.
 void limit_output_below(bufferevent* top, std::size_t all = 100'000);
 // More than all buffers between two ends hold then.
 inline constexpr std::size_t more_than_fits = 1U << 20;

@@ -48,7 +48,8 @@ class TurnLimits : public EveryStack {
       before = now;
     }
     EXPECT_EQ(before, all);
-    // A timer without a delay starts each step; a fast machine turns a few times before its clock moves.
+    // A timer without a delay starts each step; a fast machine turns a few times before its clock
+    // moves.
     EXPECT_LE(stalls, 10 * (all / most) + static_cast<std::size_t>(GetParam().filters))
         << "no spinning";
   }

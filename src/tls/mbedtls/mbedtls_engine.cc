@@ -185,7 +185,8 @@ bool MbedTlsEngine::note_renewal() noexcept {
   return true;
 }
 
-// Asked after each read: each handshake, the first one too, ends with another session, made while the old one is there.
+// Asked after each read: each handshake, the first one too, ends with another session, made while
+// the old one is there.
 bool MbedTlsEngine::allows_renewal() noexcept {
   const mbedtls_ssl_session* last = mbedtls_ssl_get_session_pointer(context_);
   if (last == session_) return true;
