@@ -48,7 +48,7 @@ class SocketStream final : public FdStream {
   // A limited stream reads until it has to wait for tokens or for bytes. So one that has always
   // more to read goes from one portion of tokens to the next without ever being registered.
   void read_on(std::size_t left) {
-    while (left > 0 && !is_freed() && wants_read() && read_some(left)) {
+    while (left > 0 && !is_freed() && fd() >= 0 && wants_read() && read_some(left)) {
     }
   }
 

@@ -97,6 +97,24 @@ TEST_F(Reuse, TakesADescriptorWhileANameIsLookedUp) {
   ev::join_resolver_workers();
 }
 
+// Which would go on reading while there are tokens.
+TEST_F(Reuse, LosesItsDescriptorInTheReadCallbackOfALimitedStream) {
+  const Sockets sockets;
+  make(sockets.ours);
+  ev_token_bucket_cfg* cfg = ev_token_bucket_cfg_new(1'000'000, 1'000'000, 1000, 1000, nullptr);
+  ASSERT_EQ(bufferevent_set_rate_limit(end_.bev, cfg), 0);
+  const std::string bytes = pattern(50'000);
+  ASSERT_EQ(write(sockets.others, bytes.data(), bytes.size()), 50'000);
+  end_.on_read = [&] { EXPECT_EQ(bufferevent_replacefd(end_.bev, -1), 0); };
+  ASSERT_TRUE(run_until([&] { return end_.reads > 0; }));
+  settle();
+  EXPECT_EQ(end_.reads, 1);
+  EXPECT_EQ(end_.events, 0);
+  end_.free();
+  ev_token_bucket_cfg_free(cfg);
+  close(sockets.others);
+}
+
 TEST_F(Reuse, TakesADescriptorWhileItConnects) {
   Listener deaf(0);
   deaf.fill();
