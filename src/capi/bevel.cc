@@ -62,9 +62,11 @@ int bevel_set_output_limit(bufferevent* bev, size_t bytes) {
 int bevel_pipe(bufferevent* a, bufferevent* b, int flags, bevel_pipe_cb done, void* arg) {
   if (a == nullptr || b == nullptr || a->ev_base != b->ev_base) return ev::refused();
   if ((flags & ~BEVEL_PIPE_CLOSE_ON_END) != 0) return ev::refused();
-  return on_stream(a, [&](Stream& first) {
-    Stream& second = Stream::of(b);
-    const ev::Hold hold(second);
+  Stream& first = Stream::of(a);
+  Stream& second = Stream::of(b);
+  const bool in_order = ev::is_locked_first(first, second);
+  return on_stream(in_order ? a : b, [&](Stream&) {
+    const ev::Hold hold(in_order ? second : first);
     if (are_ends_of_one_stream(first, second)) return errno = EINVAL, false;
     if (first.has_owner_of_callbacks() || second.has_owner_of_callbacks()) {
       return errno = EALREADY, false;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -118,8 +119,11 @@ class Pipe : public Allocated {
   static void run_work(event_callback*, void* self) {
     Pipe& pipe = *static_cast<Pipe*>(self);
     bool is_over = false;
-    from_loop(pipe.sides_[0].stream, [&] {
-      const Hold hold(pipe.sides_[1].stream);
+    Stream& a = pipe.sides_[0].stream;
+    Stream& b = pipe.sides_[1].stream;
+    const bool in_order = is_locked_first(a, b);
+    from_loop(in_order ? a : b, [&] {
+      const Hold hold(in_order ? b : a);
       is_over = pipe.work();
     });
     if (is_over) pipe.finish();
@@ -225,6 +229,10 @@ class Pipe : public Allocated {
 };
 
 }  // namespace
+
+bool is_locked_first(Stream& stream, Stream& other) noexcept {
+  return std::less<void*>()(stream.lock().handle(), other.lock().handle());
+}
 
 void splice(Stream& a, Stream& b, int flags, bevel_pipe_cb done, void* arg) {
   auto pipe = std::make_unique<Pipe>(a, b, flags, done, arg);

@@ -260,6 +260,25 @@ TEST_P(Threads, SurviveManyOperations) {
   for (bufferevent* end : ends) bufferevent_free(end);
 }
 
+TEST_P(Threads, PipeTheSameStreamsEitherWayRound) {
+  LoopThread thread;
+  for (int round = 0; round < 50; round++) {
+    const StackType type{"", round % 2 == 0, 0, GetParam(), false};
+    const Ends left = make_ends(thread.loop(), type);
+    const Ends right = make_ends(thread.loop(), type);
+    bufferevent_write(left[0], "through the pipe", 16);
+    std::atomic<int> piped = 0;
+    std::thread one([&] { piped += bevel_pipe(left[1], right[0], 0, nullptr, nullptr) == 0; });
+    std::thread two([&] { piped += bevel_pipe(right[0], left[1], 0, nullptr, nullptr) == 0; });
+    one.join();
+    two.join();
+    EXPECT_EQ(piped, 1);
+    for (const Ends& ends : {left, right}) {
+      for (bufferevent* end : ends) bufferevent_free(end);
+    }
+  }
+}
+
 TEST_P(Threads, FreePipesFromElsewhere) {
   LoopThread thread;
   for (int round = 0; round < 100; round++) {
