@@ -71,19 +71,25 @@ def heading(settings: Settings) -> str:
     return f"""# Benchmark results
 
 {facts}
-- method: {settings.rounds} rounds in the order A B C C B A, {pinning}; medians. "x better" is the median of
+- method: rounds in the order A B C C B A, {pinning}; medians. "x better" is the median of
   the ratios to the baseline (the first column) within a round, with the smallest and the largest.
   Above 1 is better than the baseline.
 """
 
 
-def write_results(tables: list[str], head: str) -> None:
+def circumstances(settings: Settings) -> str:
+    """What may differ from one table to the next."""
+    runs = "short runs" if settings.quick else "full runs"
+    return f"Commit {machine.commit()}, {settings.rounds} round(s) of {runs}."
+
+
+def write_results(tables: list[str], head: str, when: str) -> None:
     """Puts the tables into the results, in place of those with the same title; the others stay."""
     old = RESULTS.read_text().split("\n## ")[1:] if RESULTS.exists() else []
     sections = {section.split("\n", 1)[0]: section for section in old}
     for table in tables:
-        section = table.removeprefix("## ")
-        sections[section.split("\n", 1)[0]] = section
+        title, body = table.removeprefix("## ").split("\n", 1)
+        sections[title] = f"{title}\n\n{when}\n{body}"
     RESULTS.write_text("\n## ".join([head.rstrip("\n") + "\n", *(f"{s.rstrip()}\n" for s in sections.values())]))
 
 
@@ -95,14 +101,14 @@ def main() -> None:
     raise_descriptor_limit()
     check_libraries(settings)
     head = heading(settings)
-    print(head, flush=True)
+    print(head, circumstances(settings), sep="\n", flush=True)
     report = []
     for name in chosen_suites(arguments.suites):
         for table in SUITES[name](settings):
             print(table, flush=True)
             report.append(table)
     if arguments.write:
-        write_results(report, head)
+        write_results(report, head, circumstances(settings))
     if rounds.failures:
         sys.exit("failed:\n  " + "\n  ".join(rounds.failures))
 

@@ -43,12 +43,12 @@ def _optimization(settings: Settings) -> str:
     return "library not built"
 
 
-def _commit() -> str:
+def commit() -> str:
     here = Path(__file__).parent
-    commit = _output_of("git", "rev-parse", "--short=12", "HEAD", where=here) or "none"
+    revision = _output_of("git", "rev-parse", "--short=12", "HEAD", where=here) or "none"
     changed = _output_of("git", "status", "--porcelain", "--", "../../src", "../../include",
                          where=here)
-    return commit + (" with changes" if changed else "")
+    return revision + (" with changes" if changed else "")
 
 
 def libraries(program: Path) -> list[Path]:
@@ -67,7 +67,6 @@ def describe(settings: Settings) -> dict[str, str]:
         "machine": _processor(),
         "kernel": f"{platform.system()} {platform.release()}",
         "compiler": _compiler(settings),
-        "commit": _commit(),
         "stock": _stock_version(),
         "OpenSSL": _output_of("openssl", "version"),
     }

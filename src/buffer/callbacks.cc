@@ -1,7 +1,6 @@
 #include "buffer/callbacks.h"
 
 #include <climits>
-#include <functional>
 #include <utility>
 
 #include "buffer/buffer.h"
@@ -88,10 +87,6 @@ void BufferUse::leave(evbuffer& buffer, BufferExtras& extras, BufferObserver* he
   extras.lock.unlock();
   if (held != nullptr) held->release();
   if (last) delete &buffer;
-}
-
-bool BufferPairUse::comes_first(evbuffer& one, evbuffer& other) noexcept {
-  return std::less<void*>()(one.lock().handle(), other.lock().handle());
 }
 
 namespace {

@@ -35,12 +35,10 @@ class BufferUse {
 class BufferPairUse {
  public:
   BufferPairUse(evbuffer& one, evbuffer& other) noexcept
-      : first_(comes_first(one, other) ? one : other),
-        second_(comes_first(one, other) ? other : one) {}
+      : first_(one.lock().comes_before(other.lock()) ? one : other),
+        second_(one.lock().comes_before(other.lock()) ? other : one) {}
 
  private:
-  static bool comes_first(evbuffer& one, evbuffer& other) noexcept;
-
   BufferUse first_;
   BufferUse second_;
 };

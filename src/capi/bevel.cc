@@ -12,16 +12,9 @@ using ev::Stream;
 
 namespace {
 
-Stream& lowest(Stream& top) {
-  Stream* stream = &top;
-  while (Stream* below = stream->underlying()) stream = below;
-  return *stream;
-}
-
 // Bytes would go round and round between them.
 bool are_ends_of_one_stream(Stream& a, Stream& b) {
-  Stream& bottom = lowest(a);
-  return &bottom == &lowest(b) || bottom.partner() == &lowest(b);
+  return &a.lowest() == &b.lowest() || a.lowest().partner() == &b.lowest();
 }
 
 void free_stream(bufferevent* bev, bevel_shutdown_outcome, void*) { bufferevent_free(bev); }
@@ -64,7 +57,7 @@ int bevel_pipe(bufferevent* a, bufferevent* b, int flags, bevel_pipe_cb done, vo
   if ((flags & ~BEVEL_PIPE_CLOSE_ON_END) != 0) return ev::refused();
   Stream& first = Stream::of(a);
   Stream& second = Stream::of(b);
-  const bool in_order = ev::is_locked_first(first, second);
+  const bool in_order = first.lock().comes_before(second.lock());
   return on_stream(in_order ? a : b, [&](Stream&) {
     const ev::Hold hold(in_order ? second : first);
     if (are_ends_of_one_stream(first, second)) return errno = EINVAL, false;

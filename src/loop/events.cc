@@ -185,12 +185,13 @@ bool event_base::remove_and_wait(event& ev, Wait wait) noexcept {
   std::lock_guard guard(lock_);
   if (has_flag(ev, EVLIST_FINALIZING)) return true;
   stop_calls(ev);  // also of an event that went from its lists when it fired
-  if (ev::is_only_timed(ev)) {
-    stop_timer(ev);
-    note_withdrawn(ev);
-    notify();
-  } else if (!is_idle(ev)) {
-    withdraw(ev);
+  if (!is_idle(ev)) {
+    if (ev::is_only_timed(ev)) {  // the usual case, and the cheapest
+      stop_timer(ev);
+      note_withdrawn(ev);
+    } else {
+      withdraw(ev);
+    }
     notify();
   }
   if (wait == Wait::never || running() != &ev) return true;

@@ -7,6 +7,7 @@
 #include "stream/from_loop.h"
 #include "stream/timer_stream.h"
 #include "stream/underlying_link.h"
+#include "sys/raised.h"
 
 namespace ev {
 namespace {
@@ -28,23 +29,10 @@ ev_ssize_t room_under(std::size_t high, const evbuffer& buffer, bufferevent_flus
   return static_cast<ev_ssize_t>(high - std::min(high, buffer.size()));
 }
 
-// True for as long as it lives, however that ends.
-class Raised {
- public:
-  explicit Raised(bool& flag) noexcept : flag_(flag) { flag_ = true; }
-  ~Raised() { flag_ = false; }
-  Raised(const Raised&) = delete;
-  Raised& operator=(const Raised&) = delete;
-
- private:
-  bool& flag_;
-};
-
 class FilterStream final : public TimerStream {
  public:
   FilterStream(Stream& lower, const FilterFunctions& functions, int options)
       : TimerStream(lower.loop(), options & ~BEV_OPT_THREADSAFE), functions_(functions) {
-    hands_on_ = functions_.output == nullptr;
     if (functions_.input == nullptr) functions_.input = pass_through;
     if (functions_.output == nullptr) functions_.output = pass_through;
     use_lock(shared_lock(lower, options));
@@ -156,7 +144,8 @@ class FilterStream final : public TimerStream {
 
   bool hand_on(const void* data, std::size_t size) override {
     Stream& lower = link_.lower();
-    if (!hands_on_ || is_filtering_output_ || !wants_write() || lower.wm_write.high != 0)
+    if (functions_.output != pass_through || is_filtering_output_ || !wants_write() ||
+        lower.wm_write.high != 0)
       return false;
     const StackDepth depth;
     if (depth.is_too_deep()) return false;
@@ -362,7 +351,6 @@ class FilterStream final : public TimerStream {
 
   FilterFunctions functions_;
   UnderlyingLink link_;
-  bool hands_on_;  // what is written needs no filtering
   bool is_filtering_output_ = false;
   bool is_ending_ = false;
   bool output_needs_more_ = false;  // the filter can do nothing with what is in the output

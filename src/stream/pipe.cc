@@ -2,28 +2,16 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <functional>
 #include <memory>
 #include <utility>
 
 #include "loop/deferred.h"
 #include "stream/from_loop.h"
 #include "stream/stream.h"
+#include "sys/raised.h"
 
 namespace ev {
 namespace {
-
-// Sets a flag for as long as it lives.
-class Working {
- public:
-  explicit Working(bool& flag) noexcept : flag_(flag) { flag_ = true; }
-  ~Working() { flag_ = false; }
-  Working(const Working&) = delete;
-  Working& operator=(const Working&) = delete;
-
- private:
-  bool& flag_;
-};
 
 // What may wait in one side's output before the other side's reading stops, and in the input of
 // that one then: pairs hand over all that fits.
@@ -121,7 +109,7 @@ class Pipe : public Allocated {
     bool is_over = false;
     Stream& a = pipe.sides_[0].stream;
     Stream& b = pipe.sides_[1].stream;
-    const bool in_order = is_locked_first(a, b);
+    const bool in_order = a.lock().comes_before(b.lock());
     from_loop(in_order ? a : b, [&] {
       const Hold hold(in_order ? b : a);
       is_over = pipe.work();
@@ -136,7 +124,7 @@ class Pipe : public Allocated {
       again_ = true;
       return false;
     }
-    const Working working(is_working_);
+    const Raised working(is_working_);
     do {
       again_ = false;
       for (Side& side : sides_) {
@@ -229,10 +217,6 @@ class Pipe : public Allocated {
 };
 
 }  // namespace
-
-bool is_locked_first(Stream& stream, Stream& other) noexcept {
-  return std::less<void*>()(stream.lock().handle(), other.lock().handle());
-}
 
 void splice(Stream& a, Stream& b, int flags, bevel_pipe_cb done, void* arg) {
   auto pipe = std::make_unique<Pipe>(a, b, flags, done, arg);

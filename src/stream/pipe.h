@@ -7,9 +7,6 @@ namespace ev {
 
 class Stream;
 
-// Whoever takes the locks of both takes this one's first.
-bool is_locked_first(Stream& stream, Stream& other) noexcept;
-
 // Takes the callbacks of both. Both on one loop, with both locks. Throws std::bad_alloc.
 void splice(Stream& a, Stream& b, int flags, bevel_pipe_cb done, void* arg);
 

@@ -6,6 +6,7 @@
 
 #include <event2/thread.h>
 
+#include <functional>
 #include <utility>
 
 namespace ev {
@@ -57,6 +58,10 @@ class Lock {
   }
   bool try_lock() noexcept;  // true at once when empty
   void* handle() const noexcept { return lock_; }
+  // For whoever takes two of a kind: always this one first.
+  bool comes_before(const Lock& other) const noexcept {
+    return std::less<void*>()(lock_, other.lock_);
+  }
   explicit operator bool() const noexcept { return lock_ != nullptr; }
 
  private:

@@ -8,32 +8,16 @@
 #include "loop/event.h"
 #include "stream/from_loop.h"
 #include "sys/door.h"
+#include "sys/raised.h"
 #include "tls/tls_stream.h"
 
 namespace ev {
-namespace {
-
-// Sets a flag for as long as it lives, also when the program frees the stream meanwhile (a Hold
-// keeps the memory).
-class Scope {
- public:
-  explicit Scope(bool& flag) noexcept : flag_(flag) { flag_ = true; }
-  ~Scope() { flag_ = false; }
-  Scope(const Scope&) = delete;
-  Scope& operator=(const Scope&) = delete;
-
- private:
-  bool& flag_;
-};
-
-}  // namespace
-
 bool TlsStream::pump(Moves moves) {
   if (!is_up() || is_pumping_) return true;
   // What the engine sends may pass a filter at once, which calls for more: not from inside the
   // engine.
   if (in_engine_) return flush_soon(), true;
-  const Scope pumping(is_pumping_);
+  const Raised pumping(is_pumping_);
   replaced_ = engine_wants_bytes_ = false;
   if (shaking_hands_ && !parked_) {
     shake_hands();
@@ -63,7 +47,7 @@ void TlsStream::move_plaintext(bool reads, bool writes) {
 void TlsStream::shake_hands() {
   TlsResult step;
   {
-    const Scope scope(in_engine_);
+    const Raised scope(in_engine_);
     step = engine_->handshake();
   }
   switch (step.status) {
@@ -85,7 +69,7 @@ void TlsStream::shake_hands() {
 void TlsStream::continue_handshake() {
   TlsResult step;
   {
-    const Scope scope(in_engine_);
+    const Raised scope(in_engine_);
     step = engine_->handshake();
   }
   switch (step.status) {
@@ -111,7 +95,7 @@ void TlsStream::continue_handshake() {
 bool TlsStream::renegotiate() {
   if (!is_up() || shaking_hands_ || renewing_ || said_goodbye_) return false;
   {
-    const Scope scope(in_engine_);
+    const Raised scope(in_engine_);
     if (!engine_->renegotiate()) return false;
   }
   renewing_ = true;
@@ -121,7 +105,7 @@ bool TlsStream::renegotiate() {
 
 bool TlsStream::update_keys(bool ask_peer) {
   if (!is_up() || shaking_hands_ || said_goodbye_) return errno = ENOTCONN, false;
-  const Scope scope(in_engine_);
+  const Raised scope(in_engine_);
   if (!engine_->update_keys(ask_peer)) return errno = EOPNOTSUPP, false;
   flush_soon();
   return true;
@@ -164,7 +148,7 @@ TlsResult TlsStream::read_piece(std::size_t most) {
   const std::span<std::byte> space = input->reserve_contiguous(most);
   TlsResult got;
   {
-    const Scope scope(in_engine_);
+    const Raised scope(in_engine_);
     got = engine_->read(space.data(), most);
   }
   if (got.status != TlsStatus::done) got.count = 0;
@@ -220,7 +204,7 @@ TlsResult TlsStream::write_front(std::size_t most) {
       size = most;
     }
   }
-  const Scope scope(in_engine_);
+  const Raised scope(in_engine_);
   const TlsResult step = engine_->write(from, size);
   if (link_) spend(Direction::write, step.status == TlsStatus::done ? step.count : 0);
   return step;
@@ -270,7 +254,7 @@ EndOutput TlsStream::end_output() {
   replaced_ = false;
   if (!said_goodbye_) {
     {
-      const Scope scope(in_engine_);
+      const Raised scope(in_engine_);
       if (engine_->say_goodbye().status != TlsStatus::done) return EndOutput::failed;
     }
     said_goodbye_ = true;

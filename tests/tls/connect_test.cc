@@ -14,25 +14,6 @@
 namespace tls_test {
 namespace {
 
-struct Case {
-  Library* library;
-  Version version;
-};
-
-void PrintTo(const Case& row, std::ostream* out) {
-  *out << row.library->name() << name_of(row.version);
-}
-
-std::vector<Case> cases() {
-  std::vector<Case> rows;
-  for (Library* library : libraries()) {
-    for (const Version version : {Version::tls12, Version::tls13}) {
-      if (library->speaks(version)) rows.push_back({library, version});
-    }
-  }
-  return rows;
-}
-
 // Somewhere to connect to.
 class Listener {
  public:
@@ -60,7 +41,7 @@ class Listener {
   sockaddr_in address_{};
 };
 
-class ConnectingTest : public testing::TestWithParam<Case> {
+class ConnectingTest : public testing::TestWithParam<Speaker> {
  protected:
   // On a socket that is not there yet, or over a bufferevent without one, or over a filter on that.
   void make_client(int layers_below) {
@@ -106,7 +87,7 @@ class ConnectingTest : public testing::TestWithParam<Case> {
   Peer client;
 };
 
-INSTANTIATE_TEST_SUITE_P(Tls, ConnectingTest, testing::ValuesIn(cases()),
+INSTANTIATE_TEST_SUITE_P(Tls, ConnectingTest, testing::ValuesIn(speakers()),
                          testing::PrintToStringParamName());
 
 TEST_P(ConnectingTest, ConnectsByTcpAndRaisesOneEvent) {
@@ -115,8 +96,7 @@ TEST_P(ConnectingTest, ConnectsByTcpAndRaisesOneEvent) {
     ASSERT_EQ(listener.connect(client.bev()), 0);
     expect_talk();
     client.free();
-    client.events.clear();
-    client.received.clear();
+    client.forget();
   }
 }
 
@@ -128,8 +108,7 @@ TEST_P(ConnectingTest, ConnectsByName) {
               0);
     expect_talk();
     client.free();
-    client.events.clear();
-    client.received.clear();
+    client.forget();
   }
 }
 
@@ -167,14 +146,12 @@ TEST_P(ConnectingTest, ConnectsAgainFromTheTop) {
     expect_talk();
     ASSERT_TRUE(loop.run_until([&] { return client.has(BEV_EVENT_EOF | BEV_EVENT_ERROR); }));
     ASSERT_EQ(bufferevent_replacefd(client.bev(), -1), 0);
-    client.events.clear();
-    client.received.clear();
+    client.forget();
     client.enable(EV_READ | EV_WRITE);
     ASSERT_EQ(listener.connect(client.bev()), 0);
     expect_talk();
     client.free();
-    client.events.clear();
-    client.received.clear();
+    client.forget();
   }
 }
 
@@ -187,8 +164,7 @@ TEST_P(ConnectingTest, ConnectsAgainInTheEventCallback) {
     client.on_event = [&](short what) {
       if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) == 0 || is_again) return;
       is_again = true;
-      client.events.clear();
-      client.received.clear();
+      client.forget();
       EXPECT_EQ(bufferevent_replacefd(client.bev(), -1), 0);
       client.enable(EV_READ | EV_WRITE);
       EXPECT_EQ(listener.connect(client.bev()), 0);
@@ -199,8 +175,7 @@ TEST_P(ConnectingTest, ConnectsAgainInTheEventCallback) {
     loop.turns(5);
     expect_talk();
     client.free();
-    client.events.clear();
-    client.received.clear();
+    client.forget();
   }
 }
 
@@ -212,8 +187,7 @@ TEST_P(ConnectingTest, WaitsForADescriptorThatTheEventCallbackTookAway) {
     client.on_event = [&](short what) {
       if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) == 0 || is_gone) return;
       is_gone = true;
-      client.events.clear();
-      client.received.clear();
+      client.forget();
       client.enable(EV_READ | EV_WRITE);
       client.write("over ");
       EXPECT_EQ(bufferevent_replacefd(client.bev(), -1), 0);
@@ -226,8 +200,7 @@ TEST_P(ConnectingTest, WaitsForADescriptorThatTheEventCallbackTookAway) {
     ASSERT_EQ(listener.connect(client.bev()), 0);
     expect_talk("tcp");
     client.free();
-    client.events.clear();
-    client.received.clear();
+    client.forget();
   }
 }
 
@@ -285,8 +258,7 @@ TEST_P(ConnectingTest, TriesAgainAfterAConnectionThatWasRefused) {
     ASSERT_EQ(listener.connect(client.bev()), 0);
     expect_talk();
     client.free();
-    client.events.clear();
-    client.received.clear();
+    client.forget();
   }
 }
 

@@ -8,29 +8,10 @@
 namespace tls_test {
 namespace {
 
-struct Case {
-  Library* library;
-  Version version;
-};
-
-void PrintTo(const Case& row, std::ostream* out) {
-  *out << row.library->name() << name_of(row.version);
-}
-
-std::vector<Case> cases() {
-  std::vector<Case> rows;
-  for (Library* library : libraries()) {
-    for (const Version version : {Version::tls12, Version::tls13}) {
-      if (library->speaks(version)) rows.push_back({library, version});
-    }
-  }
-  return rows;
-}
-
 constexpr short failed_reading = BEV_EVENT_ERROR | BEV_EVENT_READING;
 constexpr short ended_reading = BEV_EVENT_EOF | BEV_EVENT_READING;
 
-class EndingsTest : public testing::TestWithParam<Case> {
+class EndingsTest : public testing::TestWithParam<Speaker> {
  protected:
   // A TLS stream on one end of a socket, whose other end is in our hands.
   void listen_to_socket(Role role) {
@@ -47,7 +28,7 @@ class EndingsTest : public testing::TestWithParam<Case> {
   int sockets[2];
 };
 
-INSTANTIATE_TEST_SUITE_P(Tls, EndingsTest, testing::ValuesIn(cases()),
+INSTANTIATE_TEST_SUITE_P(Tls, EndingsTest, testing::ValuesIn(speakers()),
                          testing::PrintToStringParamName());
 
 TEST_P(EndingsTest, TakesACutConnectionForAnError) {

@@ -28,12 +28,9 @@ void PrintTo(const Case& row, std::ostream* out) {
 
 std::vector<Case> cases() {
   std::vector<Case> rows;
-  for (Library* library : libraries()) {
-    for (const Version version : {Version::tls12, Version::tls13}) {
-      if (!library->speaks(version)) continue;
-      for (const Shape shape : {Shape::socket, Shape::pair, Shape::filter, Shape::filtered}) {
-        rows.push_back({library, version, shape});
-      }
+  for (const auto& [library, version] : speakers()) {
+    for (const Shape shape : {Shape::socket, Shape::pair, Shape::filter, Shape::filtered}) {
+      rows.push_back({library, version, shape});
     }
   }
   return rows;
@@ -390,8 +387,7 @@ TEST_P(ShutdownTest, FailsWhenTheConnectionIsReplaced) {
     ASSERT_TRUE(here.run_until([&] { return outcome.calls > 0; }));
     EXPECT_EQ(outcome.outcome, BEVEL_SHUTDOWN_ERROR);
     ASSERT_EQ(bufferevent_replacefd(here.server.bev(), sockets[1]), 0);
-    here.server.received.clear();
-    here.server.events.clear();
+    here.server.forget();
     here.server.enable(EV_READ | EV_WRITE);
     mine.enable(EV_READ | EV_WRITE);
     mine.write("behind it");

@@ -21,4 +21,14 @@ const std::vector<Library*>& libraries() {
   return built;
 }
 
+std::vector<Speaker> speakers() {
+  std::vector<Speaker> rows;
+  for (Library* library : libraries()) {
+    for (const Version version : {Version::tls12, Version::tls13}) {
+      if (library->speaks(version)) rows.push_back({library, version});
+    }
+  }
+  return rows;
+}
+
 }  // namespace tls_test

@@ -52,6 +52,17 @@ const Certificate& rsa_certificate();  // the same with an RSA key
 
 inline std::string name_of(Version version) { return version == Version::tls12 ? "12" : "13"; }
 inline void PrintTo(Version version, std::ostream* out) { *out << "TLS" << name_of(version); }
+
+// A library, and a version that it speaks.
+struct Speaker {
+  Library* library;
+  Version version;
+};
+inline void PrintTo(const Speaker& row, std::ostream* out) {
+  *out << row.library->name() << name_of(row.version);
+}
+std::vector<Speaker> speakers();  // all of them
+
 inline bufferevent_ssl_state state_of(Role role) {
   return role == Role::client ? BUFFEREVENT_SSL_CONNECTING : BUFFEREVENT_SSL_ACCEPTING;
 }

@@ -61,6 +61,10 @@ class Peer {
   void take(std::size_t most = SIZE_MAX);
   int count(short what) const;  // events that are exactly this
   bool has(short flag) const;   // an event with this flag
+  void forget() {               // what it heard so far
+    events.clear();
+    received.clear();
+  }
 
   std::string received;
   std::vector<short> events;
