@@ -178,6 +178,15 @@ class MbedTlsKey : public testing::TestWithParam<int> {
     talk.loop.turns(10);
     EXPECT_EQ(key.asked, before + 1) << "too early: it waits again";
   }
+  // `who` begins a new handshake on the open connection, and the server asks for a key that is late.
+  void begin_renewal(Conversation& talk, Peer& who) {
+    key.is_ready = true;
+    ASSERT_TRUE(talk.connect());
+    key.is_ready = false;
+    const int before = key.asked;
+    ASSERT_EQ(mbedtls().renegotiate(who.bev()), 0);
+    ASSERT_TRUE(talk.run_until([&] { return key.asked > before; }));
+  }
   void bring_key(Conversation& talk) {
     key.is_ready = true;
     EXPECT_EQ(bevel_tls_resume(talk.server.bev()), 0);
@@ -228,14 +237,9 @@ TEST_P(MbedTlsKey, ParksTheHandshakeWithAClientOfAnotherLibrary) {
 
 // The client begins it, so it is a read that waits for the key.
 TEST_P(MbedTlsKey, ParksANewHandshakeOfTheClients) {
-  key.is_ready = true;
   Conversation talk(mbedtls(), mbedtls().connection(Role::client, Version::tls12), mbedtls(),
                     config.connection());
-  ASSERT_TRUE(talk.connect());
-  key.is_ready = false;
-  const int before = key.asked;
-  ASSERT_EQ(mbedtls().renegotiate(talk.client.bev()), 0);
-  ASSERT_TRUE(talk.run_until([&] { return key.asked > before; }));
+  begin_renewal(talk, talk.client);
   expect_parked(talk);
   bring_key(talk);
   talk.client.write("up");
@@ -244,14 +248,9 @@ TEST_P(MbedTlsKey, ParksANewHandshakeOfTheClients) {
 }
 
 TEST_P(MbedTlsKey, ParksANewHandshakeOfTheServers) {
-  key.is_ready = true;
   Conversation talk(mbedtls(), mbedtls().connection(Role::client, Version::tls12), mbedtls(),
                     config.connection());
-  ASSERT_TRUE(talk.connect());
-  key.is_ready = false;
-  const int before = key.asked;
-  ASSERT_EQ(mbedtls().renegotiate(talk.server.bev()), 0);
-  ASSERT_TRUE(talk.run_until([&] { return key.asked > before; }));
+  begin_renewal(talk, talk.server);
   talk.server.write("down");  // behind the handshake
   expect_parked(talk);
   bring_key(talk);
