@@ -107,7 +107,7 @@ void evbuffer::take_in(Chain& chunk, std::size_t size) noexcept {
       return chunk.release();
     }
     const std::size_t enough = grown(size, last_);
-    if (2 * enough <= chunk.capacity) copy = Chain::try_make(enough);
+    if (ev::class_for(enough) < chunk.size_class) copy = Chain::try_make(enough);
   }
   if (copy != nullptr) {
     std::copy_n(chunk.memory, size, copy->memory);

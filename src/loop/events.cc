@@ -66,6 +66,20 @@ bool event_base::add(event& ev, const timeval* timeout) {
   return true;
 }
 
+void event_base::set_timer(event& timer, std::optional<ev::TimePoint> when) noexcept {
+  using std::chrono::microseconds;
+  if (!when) {
+    remove_noblock(timer);
+    return;
+  }
+  std::lock_guard guard(lock_);
+  if (has_flag(timer, active_flags)) deactivate(timer.ev_evcallback);
+  // Rounded up: a timer that is early by a part of a microsecond would find nothing to do.
+  const ev::TimePoint now = clock_.now();
+  start_timer(timer, *when > now ? std::chrono::ceil<microseconds>(*when)
+                                 : std::chrono::floor<microseconds>(now));
+}
+
 bool event_base::watch(event& ev) {
   if (!is_signal(ev)) {
     if (!fds_.add(ev, *backend_)) return false;

@@ -97,25 +97,26 @@ bool event_base::reinit() {
 
 int event_base::run(int flags) noexcept {
   std::lock_guard guard(lock_);
-  if (is_running_) {
+  constexpr auto relaxed = std::memory_order_relaxed;
+  if (is_running_.load(relaxed)) {
     ev::log_warn("the loop is running already; only one event_base_loop() can run it");
     return -1;
   }
-  is_running_ = true;
-  owner_ = ev::current_thread();
+  is_running_.store(true, relaxed);
+  owner_.store(ev::current_thread(), relaxed);
   exit_ = false;
   break_ = false;
   const int result = turns(flags);
   if (!break_) flush_writers();
-  turn_++;
+  count_turn();
   clock_.end_turn();
   fds_.settle_all(*backend_);
-  is_running_ = false;
+  is_running_.store(false, relaxed);
   return result;
 }
 
 int event_base::turns(int flags) noexcept {
-  for (;; turn_++) {
+  for (;; count_turn()) {
     continue_ = false;
     deferred_this_turn_ = 0;
     if (exit_ || break_) return 0;
@@ -197,7 +198,7 @@ std::optional<ev::Duration> event_base::wait_time(int flags) noexcept {
 void event_base::expire_timers() noexcept {
   if (timers_.empty()) return;
   const auto now = std::chrono::floor<std::chrono::microseconds>(clock_.now());
-  if (*timers_.next() > now) return;
+  if (!timers_.may_be_due(now)) return;
   while (event* expired = timers_.take_expired(now)) {
     for (event *ev = expired, *next; ev != nullptr; ev = next) {
       next = ev::TimerWheel::next_of(*ev);

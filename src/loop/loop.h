@@ -54,6 +54,8 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
 
   // False: errno tells why, nothing changed.
   bool add(event& ev, const timeval* timeout);
+  // For a timer of ours, without a descriptor: at this point of the monotonic clock, or never.
+  void set_timer(event& timer, std::optional<ev::TimePoint> when) noexcept;
   // remove() waits for the callback if another thread is running it, unless the event has
   // EV_FINALIZE.
   bool remove(event& ev) noexcept;
@@ -177,6 +179,7 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
 
   // loop.cc; the lock is held
   int turns(int flags) noexcept;
+  void count_turn() noexcept { turn_.store(turn() + 1, std::memory_order_relaxed); }
   bool wait(int flags) noexcept;
   bool wait_in_backend(int flags);
   std::optional<ev::Duration> wait_time(int flags) noexcept;
@@ -237,11 +240,12 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
   Count added_count_;
   Count held_count_;
 
+  // Written under the lock only, so plain stores are enough; other threads look at them without it.
   std::atomic<event*> running_ = nullptr;  // whose callback runs
-  int running_priority_ = -1;
-  std::atomic<unsigned long> owner_ = 0;  // the thread that runs the loop
+  std::atomic<unsigned long> owner_ = 0;   // the thread that runs the loop
   std::atomic<bool> is_running_ = false;
   std::atomic<unsigned> turn_ = 0;
+  int running_priority_ = -1;
   bool is_waiting_ = false;  // in the backend: a change must ring
   bool exit_ = false;
   bool break_ = false;

@@ -110,6 +110,7 @@ void TimerWheel::insert(event& ev, Deadline deadline) noexcept {
   store(ev, deadline);
   file(ev, deadline);
   size_++;
+  quiet_until_ = std::min(quiet_until_, deadline);
 }
 
 void TimerWheel::file(event& ev, Deadline deadline) noexcept {
@@ -268,6 +269,9 @@ event* TimerWheel::take_expired(Deadline now) noexcept {
     if (start == now_tick) break;
   }
   current_ = std::max(current_, now_tick);
+  // What is filed from now on beyond the last level comes up later than the next of its slots.
+  constexpr Tick last_slot = Tick{1} << (levels - 1) * slot_bits;
+  quiet_until_ = std::min(next().value_or(Deadline::max()), last_moment_of(current_ + last_slot));
   return nullptr;
 }
 

@@ -55,6 +55,8 @@ class TimerWheel {
   // When to wake for next(): at that time, or at the end of its millisecond if many expire in it,
   // which saves a wake for each.
   std::optional<Deadline> next_wake() const noexcept;
+  // False: take_expired() would find nothing. Costs no look into the slots.
+  bool may_be_due(Deadline now) const noexcept { return size_ != 0 && now >= quiet_until_; }
   // Takes out events whose deadline is not after `now`: a list, linked through next_of(), in order.
   // Those of one millisecond at a time, while the processor's caches still hold them; null when
   // there are no more.
@@ -98,6 +100,7 @@ class TimerWheel {
 
   Tick current_;
   std::size_t size_ = 0;
+  Deadline quiet_until_ = Deadline::min();  // nothing expires before, and no slot comes up
   std::array<Slot, levels * slots_per_level> slots_{};
   std::array<std::uint64_t, levels * slots_per_level / 64> used_{};  // one bit per slot
 };

@@ -6,18 +6,6 @@
 
 namespace ev {
 
-void set_timer(Loop& loop, event& ev, std::optional<TimePoint> when) {
-  if (!when) {
-    loop.remove_noblock(ev);
-    return;
-  }
-  // Rounded up: a timer that is early by a part of a microsecond would find nothing to do.
-  const TimePoint now = loop.now();
-  const timeval time =
-      *when <= now ? timeval{} : to_timeval(*when - now + std::chrono::nanoseconds(999));
-  loop.add(ev, &time);
-}
-
 Limiter::Limiter(Stream& stream) : stream_(stream) {
   throttle_.emplace(*this);
   enter_loop();
@@ -43,7 +31,7 @@ void Limiter::resume(Direction direction) {
   schedule(stream_.loop(), resume_);
 }
 
-void Limiter::arm(std::optional<TimePoint> when) { set_timer(stream_.loop(), timer_, when); }
+void Limiter::arm(std::optional<TimePoint> when) { stream_.loop().set_timer(timer_, when); }
 
 // In one go: a deferred call for each stream would cost as much again.
 void Limiter::on_timer(int, short, void* self) {

@@ -49,7 +49,4 @@ class Limiter final : public Throttled, public Allocated {
   std::optional<Throttle> throttle_;
 };
 
-// `loop`'s timer `ev` at `when`; empty: none.
-void set_timer(Loop& loop, event& ev, std::optional<TimePoint> when);
-
 }  // namespace ev

@@ -1,7 +1,6 @@
 #include "stream/rate_group.h"
 
 #include "loop/event.h"
-#include "stream/limiter.h"
 
 bufferevent_rate_limit_group::bufferevent_rate_limit_group(event_base& loop,
                                                            const ev::TokenBucketCfg& cfg)
@@ -19,7 +18,7 @@ ev::TimePoint bufferevent_rate_limit_group::now() const noexcept {
 }
 
 void bufferevent_rate_limit_group::arm(std::optional<ev::TimePoint> when) {
-  if (event_base::is_alive(&loop_)) ev::set_timer(loop_, timer_, when);
+  if (event_base::is_alive(&loop_)) loop_.set_timer(timer_, when);
 }
 
 void bufferevent_rate_limit_group::on_timer(int, short, void* self) {

@@ -10,6 +10,7 @@
 #include "buffer/buffer.h"
 #include "buffer/bytes.h"
 #include "sys/fd.h"
+#include "sys/memory.h"
 
 namespace test {
 namespace {
@@ -76,6 +77,29 @@ TEST(ReadFrom, SmallPiecesGatherInOneChain) {
   }
   EXPECT_EQ(contents_of(buffer), all);
   EXPECT_LE(extents_of(buffer).size(), 6U);
+}
+
+// A copy pays only when a smaller chain holds it.
+TEST(ReadFrom, KeepsTheChainThatFits) {
+  static int allocations;
+  const Ends ends = make_sockets();
+  const auto read_once = [&](std::size_t size, std::size_t most) {
+    feed(ends.far.get(), std::string(size, 'x'));
+    evbuffer buffer;
+    allocations = 0;
+    EXPECT_EQ(buffer.read_from(ends.near.get(), most, most).count, static_cast<ssize_t>(size));
+    return allocations;
+  };
+  ev::set_memory_functions(
+      [](std::size_t size) {
+        ++allocations;
+        return std::malloc(size);
+      },
+      std::realloc, std::free);
+  EXPECT_EQ(read_once(2000, 2000), 1);
+  EXPECT_EQ(read_once(5000, 16384), 1);
+  EXPECT_EQ(read_once(2000, 16384), 2);
+  ev::set_memory_functions(nullptr, nullptr, nullptr);
 }
 
 TEST(ReadFrom, TellsTheEndFromAnError) {

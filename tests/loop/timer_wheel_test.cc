@@ -17,8 +17,10 @@ using std::chrono::seconds;
 
 constexpr Deadline start{seconds(12345)};
 
+// As the loop does.
 std::vector<event*> expire(TimerWheel& wheel, Deadline now) {
   std::vector<event*> expired;
+  if (!wheel.may_be_due(now)) return expired;
   while (event* list = wheel.take_expired(now)) {
     for (event* ev = list; ev != nullptr; ev = TimerWheel::next_of(*ev)) expired.push_back(ev);
   }
@@ -45,6 +47,22 @@ TEST(TimerWheel, NeverExpiresEarly) {
     EXPECT_EQ(expire(wheel, start + delay).size(), 1u) << delay.count();
     EXPECT_TRUE(wheel.empty());
   }
+}
+
+TEST(TimerWheel, KnowsWithoutLookingThatNothingIsDue) {
+  TimerWheel wheel(start);
+  event soon{}, far{};
+  wheel.insert(soon, start + milliseconds(5));
+  wheel.insert(far, start + hours(24 * 60));
+  expire(wheel, start);
+  EXPECT_FALSE(wheel.may_be_due(start + milliseconds(5) - microseconds(1)));
+  EXPECT_TRUE(wheel.may_be_due(start + milliseconds(5)));
+  EXPECT_EQ(expire(wheel, start + milliseconds(5)).size(), 1u);
+  EXPECT_FALSE(wheel.may_be_due(start + hours(1)));
+  wheel.move(far, start + milliseconds(6));
+  EXPECT_TRUE(wheel.may_be_due(start + milliseconds(6)));
+  wheel.remove(far);
+  EXPECT_FALSE(wheel.may_be_due(start + hours(24 * 100))) << "there are none";
 }
 
 TEST(TimerWheel, ExpiresInTheOrderOfDeadlines) {
