@@ -238,11 +238,14 @@ bool event_base::remove_timer(event& ev) noexcept {
 void event_base::finalize(event& ev, event_finalize_callback_fn callback,
                           bool free_after) noexcept {
   std::lock_guard guard(lock_);
-  if (has_flag(ev, EVLIST_FINALIZING)) return;
-  withdraw(ev);
+  const bool again = has_flag(ev, EVLIST_FINALIZING);
+  if (again && !has_flag(ev, active_flags)) return;  // its finalizer has run
+  if (!again) withdraw(ev);
+  // The last wish counts.
   set_closure(ev.ev_evcallback,
               free_after ? ev::Closure::finalize_and_free : ev::Closure::finalize);
   ev.ev_evcallback.evcb_cb_union.evcb_evfinalize = callback;
+  if (again) return;
   activate_locked(ev, EV_FINALIZE, 1);
   set_flag(ev, EVLIST_FINALIZING);
 }

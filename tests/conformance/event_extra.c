@@ -132,6 +132,25 @@ static void finalizer_may_assign_the_event_again(void) {
   event_base_free(base);
 }
 
+static void log_other_finalize(struct event* ev, void* arg) {
+  (void)ev;
+  obs("other finalizer of %s", (const char*)arg);
+}
+
+static void finalized_twice_calls_the_last_finalizer(void) {
+  struct event ev;
+  struct event* made;
+  base = event_base_new();
+  event_assign(&ev, base, -1, EV_PERSIST, log_what, (void*)"ev");
+  SEE(event_finalize(0, &ev, log_finalize));
+  SEE(event_finalize(0, &ev, log_other_finalize));
+  made = event_new(base, -1, 0, log_what, (void*)"made");
+  SEE(event_finalize(0, made, log_finalize));
+  SEE(event_free_finalize(0, made, log_other_finalize));
+  SEE(event_base_loop(base, 0));
+  event_base_free(base);
+}
+
 static void free_finalize_frees_after(void) {
   struct event* ev;
   base = event_base_new();
@@ -360,6 +379,7 @@ const struct conf_case conf_cases[] = {CASE(once_with_timeout),
                                        CASE(finalize_runs_in_the_loop),
                                        CASE(finalized_event_is_out_of_use),
                                        CASE(finalizer_may_assign_the_event_again),
+                                       CASE(finalized_twice_calls_the_last_finalizer),
                                        CASE(free_finalize_frees_after),
                                        CASE(finalizer_runs_at_base_free),
                                        CASE(base_free_nofinalize_skips_it),
