@@ -4,8 +4,9 @@ packages_build=(cmake g++ gcc libc6-dev libgnutls28-dev libmbedtls-dev libssl-de
 packages_test=(libevent-dev libgtest-dev openssl python3 tmux util-linux)
 packages_format=(clang-format)
 packages_check=(binutils clang python3)
-packages_programs=(bitlbee dnsproxy fstrm-bin gearman-job-server gearman-tools libmemcached-tools links2 memcached
-  nsd openbsd-inetd openssl python3 redis-server redsocks remctl-server sslsplit tcpbench tmux trickle unbound webdis)
+packages_programs=(bitlbee dnsproxy fstrm-bin gearman-job-server gearman-tools libmemcached-tools links2
+  lua-event lua-socket lua5.1 memcached nsd openbsd-inetd openmpi-bin openssl pgbouncer python3 redis-server redsocks
+  remctl-server sslsplit tcpbench tmux trickle unbound webdis)
 packages_bench=(iproute2 libbenchmark-dev libevent-dev libpcre2-8-0 python3)
 packages_unpacked=(libnginx-mod-stream nginx)  # for script/bench, which must not start a web server
 packages_fuzz=(clang libclang-rt-14-dev)

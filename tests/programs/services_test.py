@@ -210,3 +210,15 @@ class Bitlbee(programs.Case):
         while not (seen and text in seen[-1]):
             seen.append(answers.readline())
             self.assertTrue(seen[-1], seen)
+
+
+class Mpirun(programs.Case):
+    """A launcher that hears of its children through signals and pipes, and threads that talk to it."""
+
+    programs = ("mpirun",)
+
+    def test_ranks(self):
+        may_be_root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+        told = self.run_to_end("mpirun", "--oversubscribe", "-n", 4, "printenv", "OMPI_COMM_WORLD_RANK",
+                               more_environment=may_be_root)
+        self.assertEqual(sorted(told.split()), ["0", "1", "2", "3"])
