@@ -249,9 +249,9 @@ void evbuffer::cancel_deferred() noexcept {
   if (!mine.pinned) return;
   if (mine.deferred.is_scheduled()) {
     mine.pinned = !ev::cancel(*mine.loop, mine.deferred);
-  } else if (!ev::threads_enabled()) {
-    // The loop went away with it. With threads it may as well be about to run in the loop's own:
-    // then it frees us.
+  } else if (!ev::runs_elsewhere(mine.loop)) {
+    // The loop went away with it. One that runs in another thread may be about to call us: then
+    // that call frees us.
     mine.pinned = false;
   }
 }

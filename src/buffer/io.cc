@@ -66,8 +66,9 @@ ssize_t send_vectors(int fd, iovec* vectors, int count) noexcept {
 // --- Reading ---
 
 IoResult evbuffer::read(int fd, ssize_t most) {
-  if (frozen(ev::End::back)) return {-1, 0};
+  if (frozen(ev::End::back)) return {-1, EPERM};
   if (most == 0) return {0, 0};
+  if (total_ == max_size) return {-1, EOVERFLOW};
   const std::size_t wanted = most < 0 ? max_read() : static_cast<std::size_t>(most);
   return read_from(fd, wanted, max_read());
 }
@@ -121,7 +122,8 @@ void evbuffer::take_in(Chain& chunk, std::size_t size) noexcept {
 // --- Writing ---
 
 IoResult evbuffer::write(int fd, ssize_t most) {
-  if (frozen(ev::End::front) || most == 0 || empty()) return {-1, 0};
+  if (frozen(ev::End::front)) return {-1, EPERM};
+  if (most == 0 || empty()) return {-1, EINVAL};  // not EAGAIN: there is nothing to wait for
   return write_to(fd, most < 0 ? total_ : static_cast<std::size_t>(most));
 }
 

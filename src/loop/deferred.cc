@@ -29,6 +29,9 @@ bool Deferred::is_scheduled() const noexcept { return has_flag(callback, active_
 
 bool schedule(Loop& loop, Deferred& deferred) noexcept { return loop.schedule(deferred); }
 bool cancel(Loop& loop, Deferred& deferred) noexcept { return loop.cancel(deferred); }
+bool runs_elsewhere(const Loop* loop) noexcept {
+  return Loop::is_alive(loop) && loop->runs_elsewhere();
+}
 void bequeath(Loop& loop, Deferred& deferred) noexcept { loop.bequeath(deferred); }
 void disinherit(Loop& loop, Deferred& deferred) noexcept { loop.disinherit(deferred); }
 

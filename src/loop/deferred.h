@@ -30,6 +30,10 @@ bool schedule(Loop& loop, Deferred& deferred) noexcept;
 // False: it was not scheduled. Safe inside its own run.
 bool cancel(Loop& loop, Deferred& deferred) noexcept;
 
+// Whether another thread runs the loop, and so may be about to run what is not scheduled any more.
+// Of a loop that was freed, too.
+bool runs_elsewhere(const Loop* loop) noexcept;
+
 // For what nobody but the loop would ever release: one that was assigned with assign_release(), and is
 // not scheduled, runs when the loop is freed, unless it is disinherited before.
 void bequeath(Loop& loop, Deferred& deferred) noexcept;

@@ -12,6 +12,7 @@
 #include "buffer/bytes.h"
 #include "buffer/chunk_cache.h"
 #include "buffer/use.h"
+#include "loop/loop.h"
 
 namespace test {
 namespace {
@@ -88,6 +89,21 @@ TEST_F(Threads, TwoBuffersExchangeChainsInBothDirections) {
   there.join();
   back.join();
   EXPECT_EQ(one.size() + two.size(), 100000U);
+}
+
+TEST_F(Threads, AFreedBufferThatWaitsForItsCallbackGoesWithTheLoop) {
+  static int cleaned;
+  cleaned = 0;
+  event_base* loop = event_base::make(nullptr);
+  auto* buffer = new evbuffer();
+  buffer->add_callback([](evbuffer*, const evbuffer_cb_info*, void*) {}, nullptr);
+  buffer->defer_callbacks(*loop, 0);
+  ASSERT_TRUE(buffer->append_reference(
+      "text", 4, [](const void*, std::size_t, void*) { cleaned++; }, nullptr));
+  evbuffer::destroy(buffer);
+  loop->close(true);
+  delete loop;
+  EXPECT_EQ(cleaned, 1);
 }
 
 TEST_F(Threads, SharedChainsAreReleasedByWhoeverIsLast) {
