@@ -232,6 +232,7 @@ bool event_base::remove_timer(event& ev) noexcept {
   stop_timer(ev);
   if (closure_of(ev.ev_evcallback) == ev::Closure::persist) ev.ev_.ev_io.ev_timeout = {};
   note_pending(ev);
+  notify();
   return true;
 }
 

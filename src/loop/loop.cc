@@ -122,7 +122,7 @@ int event_base::turns(int flags) noexcept {
     if (exit_ || break_) return 0;
     // Who asked for one turn does not wait for more than the output that has just left.
     const bool flushed = flush_writers();
-    if (!has_work() && (flags & EVLOOP_NO_EXIT_ON_EMPTY) == 0) return 1;
+    if (ends_without_work(flags)) return 1;
     active_.start_turn();
     const bool waits = (flags & EVLOOP_NONBLOCK) == 0 && !(flushed && (flags & EVLOOP_ONCE) != 0);
     if (!wait(waits ? flags : flags | EVLOOP_NONBLOCK)) return -1;
@@ -139,12 +139,17 @@ bool event_base::has_work() const noexcept {
   return added_count_.now > 0 || held_count_.now > 0 || !active_.empty() || !writers_.empty();
 }
 
+bool event_base::ends_without_work(int flags) const noexcept {
+  return (flags & EVLOOP_NO_EXIT_ON_EMPTY) == 0 && !has_work();
+}
+
 // Waits, and makes active what happened. False: the backend failed.
 bool event_base::wait(int flags) noexcept {
   clock_.end_turn();
   if (!prepare_.empty()) {
     const evwatch_prepare_cb_info info{wait_time(flags)};
     prepare_.call_all(lock_, [&](evwatch& one) { one.prepare(&one, &info, one.argument); });
+    if (ends_without_work(flags)) flags |= EVLOOP_NONBLOCK;
   }
   const bool waited = ev::value_or(false, [&] {
     if (rebuild_due_) rebuild();

@@ -186,6 +186,7 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
   void expire_timers() noexcept;
   void expire(event& ev) noexcept;
   bool has_work() const noexcept;
+  bool ends_without_work(int flags) const noexcept;
   bool rebuild();
 
   // callbacks.cc; the lock is held

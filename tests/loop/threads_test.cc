@@ -64,6 +64,18 @@ TEST_F(Threads, AddsFromAnotherThread) {
   stop();
 }
 
+TEST_F(Threads, EndsWhenItsLastTimerIsTakenAway) {
+  Signal started;
+  TestEvent first(*loop, -1, 0, [&](short) { started.give(); });
+  TestEvent far(*loop, -1, 0);
+  far.add(std::chrono::hours(1));
+  loop->activate(first.ev, EV_TIMEOUT);
+  std::thread runs([&] { EXPECT_EQ(loop->run(0), 1); });
+  started.wait();
+  EXPECT_TRUE(loop->remove_timer(far.ev));
+  runs.join();
+}
+
 TEST_F(Threads, ShortensTheWait) {
   Signal timed;
   TestEvent far(*loop, -1, 0), near(*loop, -1, 0, [&](short) { timed.give(); });

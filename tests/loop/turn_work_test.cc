@@ -230,6 +230,23 @@ TEST(Watchers, AreCalledAroundTheWait) {
   EXPECT_EQ(timeout, Duration(milliseconds(5)));
 }
 
+TEST(Watchers, MayTakeAwayWhatTheLoopWouldWaitFor) {
+  FakeLoop loop;
+  TestEvent timer(*loop, -1, 0);
+  evwatch prepare;
+  prepare.loop = &*loop;
+  prepare.argument = &timer.ev;
+  prepare.prepare = [](evwatch* self, const evwatch_prepare_cb_info*, void* last) {
+    self->loop->remove(*static_cast<event*>(last));
+  };
+  loop->add_watcher(prepare);
+  timer.add(seconds(1));
+  EXPECT_EQ(loop->run(0), 1);
+  ASSERT_EQ(loop.backend->timeouts.size(), 1U);
+  EXPECT_EQ(loop.backend->timeouts[0], Duration::zero());
+  loop->remove_watcher(prepare);
+}
+
 TEST(Loop, CountsEachKindOfPending) {
   FakeLoop loop;
   TestEvent io(*loop, 0, EV_READ | EV_PERSIST);
