@@ -1,6 +1,5 @@
 #include "sys/lock.h"
 
-#include <cstring>
 #include <new>
 
 #include "sys/lock_debug.h"
@@ -17,6 +16,18 @@ void* new_raw_lock() {
   return raw;
 }
 
+// By members: what lies between them is nobody's business.
+bool same(const evthread_lock_callbacks& a, const evthread_lock_callbacks& b) noexcept {
+  return a.lock_api_version == b.lock_api_version &&
+         a.supported_locktypes == b.supported_locktypes && a.alloc == b.alloc && a.free == b.free &&
+         a.lock == b.lock && a.unlock == b.unlock;
+}
+bool same(const evthread_condition_callbacks& a, const evthread_condition_callbacks& b) noexcept {
+  return a.condition_api_version == b.condition_api_version &&
+         a.alloc_condition == b.alloc_condition && a.free_condition == b.free_condition &&
+         a.signal_condition == b.signal_condition && a.wait_condition == b.wait_condition;
+}
+
 }  // namespace
 
 const ThreadHooks& thread_hooks() noexcept { return hooks; }
@@ -30,7 +41,7 @@ bool set_lock_hooks(const evthread_lock_callbacks* wanted) noexcept {
     return true;
   }
   if (threads_enabled()) {
-    if (std::memcmp(&hooks.lock, wanted, sizeof(*wanted)) == 0) return true;
+    if (same(hooks.debug ? hooks_under_debugging() : hooks.lock, *wanted)) return true;
     log_warn("lock callbacks are already set; they cannot be changed once in use");
     return false;
   }
@@ -47,7 +58,7 @@ bool set_condition_hooks(const evthread_condition_callbacks* wanted) noexcept {
     return true;
   }
   if (hooks.condition.alloc_condition != nullptr) {
-    if (std::memcmp(&hooks.condition, wanted, sizeof(*wanted)) == 0) return true;
+    if (same(hooks.condition, *wanted)) return true;
     log_warn("condition callbacks are already set; they cannot be changed once in use");
     return false;
   }

@@ -72,6 +72,8 @@ evthread_lock_callbacks wrap_for_debugging(const evthread_lock_callbacks& real) 
   return wrapped;
 }
 
+const evthread_lock_callbacks& hooks_under_debugging() noexcept { return real_hooks; }
+
 void wait_on_debug_lock(const evthread_condition_callbacks& hooks, void* condition,
                         void* handle) noexcept {
   auto* lock = static_cast<DebugLock*>(handle);

@@ -10,6 +10,9 @@ namespace ev {
 // Hooks that check and then call `real`. One set of real hooks per process.
 evthread_lock_callbacks wrap_for_debugging(const evthread_lock_callbacks& real) noexcept;
 
+// The real ones.
+const evthread_lock_callbacks& hooks_under_debugging() noexcept;
+
 // Waits with the real lock inside the wrapper, handing its ownership over and back.
 void wait_on_debug_lock(const evthread_condition_callbacks& hooks, void* condition,
                         void* lock) noexcept;

@@ -466,6 +466,21 @@ static void condition_functions_cannot_be_replaced(void) {
   SEE(evthread_set_condition_callbacks(&others));
 }
 
+/* What lies between the members is nobody's business. */
+static void same_condition_functions_are_the_same(void) {
+  struct evthread_condition_callbacks copies[2];
+  int i;
+  for (i = 0; i < 2; ++i) {
+    memset(&copies[i], i == 0 ? 0 : 0x5a, sizeof copies[i]);
+    copies[i].condition_api_version = own_conditions.condition_api_version;
+    copies[i].alloc_condition = own_conditions.alloc_condition;
+    copies[i].free_condition = own_conditions.free_condition;
+    copies[i].signal_condition = own_conditions.signal_condition;
+    copies[i].wait_condition = own_conditions.wait_condition;
+    SEE(evthread_set_condition_callbacks(&copies[i]));
+  }
+}
+
 static void condition_functions_must_be_complete(void) {
   struct evthread_condition_callbacks incomplete = own_conditions;
   incomplete.wait_condition = NULL;
@@ -524,6 +539,7 @@ const struct conf_case conf_cases[] = {
     CASE(lock_debugging_with_pthreads),
     CASE(lock_debugging_by_its_old_name),
     CASE(condition_functions_cannot_be_replaced),
+    CASE(same_condition_functions_are_the_same),
     EXCEPTION(condition_functions_must_be_complete, "better: stock says it took them",
               "evthread_set_condition_callbacks(&incomplete) = -1\n"
               "evthread_set_condition_callbacks(&own_conditions) = 0"),
