@@ -288,7 +288,7 @@ void TlsStream::fail_with(TlsResult result, short side) {
   if (result.status == TlsStatus::failed) send_ciphertext();  // the alert that tells the peer why
   wait_as_needed();
   enabled = static_cast<short>(enabled & ~(side == BEV_EVENT_READING ? EV_READ : EV_WRITE));
-  errno = result.status == TlsStatus::failed ? EPROTO : 0;
+  errno = is_eof ? 0 : EPROTO;
   // The end of another bufferevent is no direction's own.
   const short directions = link_ && dirty ? short{0} : side;
   raise_event(static_cast<short>((is_eof ? BEV_EVENT_EOF : BEV_EVENT_ERROR) | directions));
@@ -305,8 +305,11 @@ void TlsStream::fail_wire(int error, short side) {
   enabled = static_cast<short>(enabled & ~(side == BEV_EVENT_READING ? EV_READ : EV_WRITE));
   wait_as_needed();
   if (needs_no_goodbye()) return;
+  // Who closes without having read everything, TLS 1.3's tickets for example, causes a reset.
+  const bool is_eof = side == BEV_EVENT_READING && error == ECONNRESET && !shaking_hands_ &&
+                      (flags_ & BUFFEREVENT_SSL_DIRTY_SHUTDOWN) != 0;
   errno = error;
-  raise_event(static_cast<short>(BEV_EVENT_ERROR | side));
+  raise_event(static_cast<short>((is_eof ? BEV_EVENT_EOF : BEV_EVENT_ERROR) | side));
 }
 
 }  // namespace ev

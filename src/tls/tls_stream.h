@@ -49,6 +49,7 @@ class TlsStream final : public FdStream, private TlsWire {
   EndOutput end_output() override;
   bool is_abandoned() const noexcept override;
   bool is_drained() const noexcept override;
+  std::size_t converted_output() const noexcept override { return outbound_.size(); }
   bool is_ready_to_end() const noexcept override { return is_drained() && !shaking_hands_; }
   bool is_cut_off() const noexcept override {
     return ended_ || write_ended_ || (link_ ? link_.lower().is_cut_off() : FdStream::is_cut_off());

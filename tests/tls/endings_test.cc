@@ -3,6 +3,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "tls/support/peer.h"
 
 namespace tls_test {
@@ -34,11 +36,34 @@ INSTANTIATE_TEST_SUITE_P(Tls, EndingsTest, testing::ValuesIn(speakers()),
 TEST_P(EndingsTest, TakesACutConnectionForAnError) {
   Conversation talk(library, library, version);
   ASSERT_TRUE(talk.connect());
+  talk.loop.turns(5);
   talk.client.free();
   ASSERT_TRUE(talk.run_until([&] { return talk.server.events.size() > 1; }));
   talk.loop.turns(5);
   EXPECT_EQ(talk.server.events, (std::vector<short>{BEV_EVENT_CONNECTED, failed_reading}));
   EXPECT_EQ(bufferevent_get_enabled(talk.server.bev()) & EV_READ, 0);
+  EXPECT_NE(library.take_error(talk.server.bev()), 0U) << "it says why";
+}
+
+// Whoever closes without having read everything causes a reset.
+TEST_P(EndingsTest, TakesAResetForAnEndIfAllowed) {
+  for (const bool is_allowed : {false, true}) {
+    Conversation talk(library, library, version);
+    ASSERT_TRUE(talk.connect());
+    talk.loop.turns(5);
+    if (is_allowed) {
+      bufferevent_ssl_set_flags(talk.server.bev(), BUFFEREVENT_SSL_DIRTY_SHUTDOWN);
+    }
+    talk.client.disable(EV_READ);
+    talk.server.write("never read");
+    talk.loop.turns(5);
+    int error = 0;
+    talk.server.on_event = [&](short) { error = errno; };
+    talk.client.free();
+    ASSERT_TRUE(talk.run_until([&] { return talk.server.events.size() > 1; }));
+    EXPECT_EQ(talk.server.events.back(), is_allowed ? ended_reading : failed_reading);
+    EXPECT_EQ(error, ECONNRESET);
+  }
 }
 
 TEST_P(EndingsTest, TakesACutConnectionForAnEndIfAllowed) {

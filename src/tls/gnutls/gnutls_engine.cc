@@ -145,6 +145,7 @@ TlsResult GnuTlsEngine::translate(int returned) noexcept {
     case GNUTLS_E_GOT_APPLICATION_DATA:
       return {TlsStatus::want_read, 0};
     case GNUTLS_E_PREMATURE_TERMINATION:
+      errors_.add(static_cast<unsigned long>(returned));
       return {TlsStatus::truncated, 0};
     default:
       // As a program gets it back: int code = bevel_gnutls_get_error(bev).

@@ -140,6 +140,7 @@ TlsResult MbedTlsEngine::translate(int returned) noexcept {
       return {TlsStatus::closed, 0};
     case MBEDTLS_ERR_SSL_CONN_EOF:
     case 0:  // what mbedtls_ssl_read() makes of it
+      errors_.add(static_cast<unsigned long>(MBEDTLS_ERR_SSL_CONN_EOF));
       return {TlsStatus::truncated, 0};
     default:
       // As a program gets it back: int code = (int)bufferevent_get_mbedtls_error(bev).
@@ -154,7 +155,20 @@ std::size_t MbedTlsEngine::pending() const noexcept {
 
 // --- A handshake on an open connection ---
 
+// The library itself would begin and then wait for ever.
+bool MbedTlsEngine::may_renegotiate() const noexcept {
+#if !defined(MBEDTLS_SSL_RENEGOTIATION)
+  return false;
+#elif MBEDTLS_VERSION_MAJOR >= 3
+  return context_->MBEDTLS_PRIVATE(conf)->MBEDTLS_PRIVATE(disable_renegotiation) !=
+         MBEDTLS_SSL_RENEGOTIATION_DISABLED;
+#else
+  return context_->conf->disable_renegotiation != MBEDTLS_SSL_RENEGOTIATION_DISABLED;
+#endif
+}
+
 bool MbedTlsEngine::renegotiate() noexcept {
+  if (!may_renegotiate()) return false;
   const int returned = mbedtls_ssl_renegotiate(context_);
   if (returned != 0 && returned != MBEDTLS_ERR_SSL_WANT_READ) return false;
   renewal_ = is_handshake_over() ? Renewal::asked : Renewal::running;

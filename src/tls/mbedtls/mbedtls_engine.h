@@ -44,6 +44,7 @@ class MbedTlsEngine final : public TlsEngine {
   static int receive(void* engine, unsigned char* into, std::size_t most);
   static int send(void* engine, const unsigned char* from, std::size_t size);
   bool is_handshake_over() const noexcept;
+  bool may_renegotiate() const noexcept;
   TlsResult renewal_step() noexcept;
   bool note_renewal() noexcept;
   bool allows_renewal() noexcept;

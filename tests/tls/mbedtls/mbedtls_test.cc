@@ -106,6 +106,18 @@ TEST_P(MbedTlsSessions, AreResumedByAStreamThatIsConnectedAgain) {
   EXPECT_EQ(ends.certificates, 1);
 }
 
+// mbedTLS itself would begin, and wait for ever.
+TEST(MbedTls, RenegotiatesOnlyIfItsConfigurationAllowsIt) {
+  MbedTlsConfig client{Role::client};
+  MbedTlsConfig server{Role::server};
+  mbedtls_ssl_conf_renegotiation(client.get(), MBEDTLS_SSL_RENEGOTIATION_DISABLED);
+  Conversation talk(mbedtls(), client.connection(), mbedtls(), server.connection());
+  ASSERT_TRUE(talk.connect());
+  EXPECT_EQ(mbedtls().renegotiate(talk.client.bev()), -1);
+  talk.client.write("goes on");
+  ASSERT_TRUE(talk.run_until([&] { return talk.server.received == "goes on"; }));
+}
+
 // --- Keys that answer later ---
 
 // A key in hardware: mbedTLS asks it for a signature, and asks again until it has one. (Debian's
