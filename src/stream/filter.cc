@@ -89,6 +89,9 @@ class FilterStream final : public TimerStream {
       if (is_freed()) return 1;
     }
     link_.lower().flush(what, mode);
+    const bool broke =
+        ((what & EV_READ) != 0 && input_broke_) || ((what & EV_WRITE) != 0 && output_broke_);
+    if (broke) return -1;
     return produced ? 1 : 0;
   }
 
@@ -109,7 +112,8 @@ class FilterStream final : public TimerStream {
     if (!is_ending_) {
       is_ending_ = true;
       run_output_filter(BEV_FINISHED);
-      if (is_freed() || output_broke_) return lower_end_ = EndOutput::failed;
+      // What the filter does not even take at the end never leaves.
+      if (is_freed() || !output->empty()) return lower_end_ = EndOutput::failed;
       if (!link_.lower().shut_down(false, nullptr, on_lower_ended, this))
         lower_end_ = EndOutput::failed;
     }
@@ -198,7 +202,7 @@ class FilterStream final : public TimerStream {
     if (is_freed()) return false;
     if (mode == BEV_NORMAL && (!wants_read() || is_input_full())) return false;
     if (input_broke_) {
-      source.take_front(source.size());  // the program reads on, so it must not pile up
+      if (wants_read()) source.take_front(source.size());  // it must not pile up
       return false;
     }
     bool produced = false;

@@ -269,7 +269,7 @@ void Stream::note_output_added(std::size_t size) {
   if (rare() == nullptr) return;
   rare()->output_added += size;
   if (rare()->drain_notice != nullptr) rare()->drain_notice->output_added();
-  check_output_limit();
+  check_output_limit(size);
 }
 
 // A user's buffer callback may free the stream around the buffer.

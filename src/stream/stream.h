@@ -161,6 +161,8 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   void end_shutdown_of(const void* arg) noexcept;
   // The peer's last byte has been read.
   bool has_ended() const noexcept { return ended_; }
+  // Output that this layer has turned into something else and not sent yet.
+  virtual std::size_t converted_output() const noexcept { return 0; }
   // A new connection: its peer has not ended yet.
   void forget_end() noexcept { ended_ = false; }
   // The same, and whoever was shutting down the old one, here or above, has failed.
@@ -193,6 +195,8 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
     output_grew_ = false;
     return grew;
   }
+  // All that was written here and has not reached the kernel, in this layer and those below.
+  std::size_t pending_output() const noexcept;
   // Writes beyond it are refused; 0: no limit.
   void set_output_limit(std::size_t bytes);
   bool output_has_room(std::size_t bytes) const noexcept;
@@ -328,7 +332,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   void note_input_changed();
   template <class Call>
   void for_each_shutdown_above(Call call) noexcept;
-  void check_output_limit();
+  void check_output_limit(std::size_t added);
   bool end_and_unlock() noexcept;
   void destroy() noexcept;
 

@@ -43,7 +43,6 @@ void Stream::end_shutdown_of(const void* arg) noexcept {
 // bufferevent_write(), or of another thread that took our bytes.
 void Stream::note_output() {
   StreamExtras& state = *rare();
-  if (state.is_over_limit && output_.size() < state.output_limit) state.is_over_limit = false;
   if (state.drain_notice != nullptr) state.drain_notice->output_left();
   if (state.shutdown != nullptr) state.shutdown->step_soon();
   // The layers above wait until nothing is left in this one.
@@ -99,13 +98,26 @@ void Stream::set_output_limit(std::size_t bytes) {
 bool Stream::output_has_room(std::size_t bytes) const noexcept {
   if (bytes == 0 || rare() == nullptr || rare()->output_limit == 0) return true;
   const std::size_t limit = rare()->output_limit;
-  return output_.size() <= limit && bytes <= limit - output_.size();
+  const std::size_t pending = pending_output();
+  return pending <= limit && bytes <= limit - pending;
+}
+
+std::size_t Stream::pending_output() const noexcept {
+  std::size_t sum = 0;
+  for (const Stream* layer = this; layer != nullptr; layer = layer->underlying()) {
+    sum += layer->output_.size() + layer->converted_output();
+  }
+  return sum;
 }
 
 // One event for each time the limit is hit; the next one only after the output was below it again.
-void Stream::check_output_limit() {
+void Stream::check_output_limit(std::size_t added) {
   StreamExtras& state = *rare();
-  if (state.output_limit == 0 || state.is_over_limit || output_.size() < state.output_limit) return;
+  if (state.output_limit == 0) return;
+  const std::size_t pending = pending_output();
+  const bool was_below = pending < added || pending - added < state.output_limit;
+  state.is_over_limit = state.is_over_limit && !was_below;
+  if (state.is_over_limit || pending < state.output_limit) return;
   state.is_over_limit = true;
   errno = ENOBUFS;
   raise_event(BEVEL_EVENT_OUTPUT_LIMIT, BEV_TRIG_DEFER_CALLBACKS);

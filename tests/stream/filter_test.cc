@@ -92,6 +92,42 @@ INSTANTIATE_TEST_SUITE_P(
                     StackType{"socket_locked", false, 0, BEV_OPT_THREADSAFE, false}),
     name_of);
 
+// What it does not even take at the end stays, and the program hears that it does.
+TEST_P(Filter, IsNotShutDownCleanlyWhileItHoldsBytes) {
+  functions_.output.act = [](evbuffer*, evbuffer*, const Function::Call&) { return BEV_NEED_MORE; };
+  Outcome outcome;
+  a_.write("rest");
+  ASSERT_EQ(bevel_shutdown(a_.bev, EV_WRITE, nullptr, Outcome::note, &outcome), 0);
+  ASSERT_TRUE(run_until([&] { return outcome.calls > 0; }));
+  EXPECT_EQ(outcome.last, BEVEL_SHUTDOWN_ERROR);
+  EXPECT_EQ(a_.output_size(), 4U);
+}
+
+TEST_P(Filter, TellsOfAnErrorInAFlush) {
+  functions_.output.act = [](evbuffer*, evbuffer* destination, const Function::Call&) {
+    evbuffer_add(destination, "part", 4);
+    return BEV_ERROR;
+  };
+  bufferevent_disable(a_.bev, EV_WRITE);
+  a_.write("x");
+  EXPECT_EQ(bufferevent_flush(a_.bev, EV_WRITE, BEV_FLUSH), -1);
+  EXPECT_EQ(bufferevent_flush(a_.bev, EV_WRITE, BEV_FLUSH), -1) << "it is over";
+  EXPECT_EQ(bufferevent_flush(a_.bev, EV_READ, BEV_FLUSH), 0);
+}
+
+// Behind an error only a program that reads on gives its bytes up.
+TEST_P(Filter, KeepsWhatWaitsBelowBehindAnErrorUntilTheProgramReadsOn) {
+  functions_.input.act = [](evbuffer*, evbuffer*, const Function::Call&) { return BEV_ERROR; };
+  b_.write("broken");
+  ASSERT_TRUE(run_until([&] { return a_.events > 0; }));
+  EXPECT_EQ(a_.what, BEV_EVENT_ERROR | BEV_EVENT_READING);
+  EXPECT_EQ(bufferevent_flush(a_.bev, EV_READ, BEV_FLUSH), -1);
+  EXPECT_EQ(waits_below(), 6U);
+  bufferevent_enable(a_.bev, EV_READ);
+  settle();
+  EXPECT_EQ(waits_below(), 0U);
+}
+
 TEST_P(Filter, IsCalledForTheEndBeforeItIsRelayed) {
   functions_.input.act = [](evbuffer* source, evbuffer* destination, const Function::Call& call) {
     if (call.mode != BEV_FINISHED) return BEV_NEED_MORE;

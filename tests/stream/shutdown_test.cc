@@ -26,6 +26,14 @@ struct Outcome {
   }
 };
 
+std::size_t waits_in_all_layers(bufferevent* top) {
+  std::size_t bytes = 0;
+  for (bufferevent* layer = top; layer != nullptr; layer = bufferevent_get_underlying(layer)) {
+    bytes += evbuffer_get_length(bufferevent_get_output(layer));
+  }
+  return bytes;
+}
+
 class Shutdowns : public EveryStack {
  protected:
   void shut_down(End& end, short how, const timeval* timeout = nullptr) {
@@ -285,6 +293,10 @@ TEST_P(Shutdowns, KeepWhatAMaximumHoldsBack) {
 // --- freeing when flushed ---
 
 TEST_P(Shutdowns, FreeingWhenFlushedLosesNothing) {
+  ASSERT_EQ(bevel_set_drain_cb(
+                a_.bev, [](bufferevent*, void*) { ADD_FAILURE() << "its program let go of it"; },
+                nullptr),
+            0);
   a_.write(pattern(much));
   const auto told = a_.reads + a_.writes + a_.events;
   bevel_free_when_flushed(a_.bev);
@@ -393,11 +405,11 @@ TEST_P(Drains, EndWithNull) {
 
 TEST_P(Shutdowns, OutputLimitRefusesWholeWrites) {
   block(1000);
-  const std::size_t waits = a_.output_size();
+  const std::size_t waits = waits_in_all_layers(a_.bev);
   ASSERT_EQ(bevel_set_output_limit(a_.bev, waits + 10), 0);
   EXPECT_EQ(bufferevent_write(a_.bev, "12345678901", 11), -1);
   EXPECT_EQ(errno, ENOBUFS);
-  EXPECT_EQ(a_.output_size(), waits);
+  EXPECT_EQ(waits_in_all_layers(a_.bev), waits);
   settle();
   EXPECT_EQ(a_.events, 0);
   a_.write("1234567890");
@@ -416,6 +428,19 @@ TEST_P(Shutdowns, OutputLimitRefusesWholeWrites) {
   ASSERT_EQ(bevel_set_output_limit(a_.bev, 0), 0);
   EXPECT_EQ(bufferevent_write_buffer(a_.bev, more), 0);
   evbuffer_free(more);
+}
+
+TEST_P(Shutdowns, OutputLimitCountsWhatWaitsInAllLayers) {
+  constexpr std::size_t limit = 100'000;
+  bufferevent_disable(b_.bev, EV_READ);
+  ASSERT_EQ(bevel_set_output_limit(a_.bev, limit), 0);
+  const std::string piece = pattern(1000);
+  std::size_t accepted = 0;
+  while (accepted < more_than_fits && bufferevent_write(a_.bev, piece.data(), piece.size()) == 0) {
+    accepted += piece.size();
+    turn();
+  }
+  EXPECT_LE(waits_in_all_layers(a_.bev), limit);
 }
 
 TEST_P(Shutdowns, OutputLimitTellsAgainAfterItWasBelow) {
