@@ -27,7 +27,8 @@ enum bevel_shutdown_outcome {
   BEVEL_SHUTDOWN_CLEAN =
       0, /**< all bytes left, the end was marked, and (if asked) the peer's end was seen */
   BEVEL_SHUTDOWN_TIMEOUT = 1, /**< the time was over first; what is left stays in the output */
-  BEVEL_SHUTDOWN_ERROR = 2    /**< the connection broke first, or was replaced */
+  /** The connection broke first or was replaced, or a filter took not all bytes at the end. */
+  BEVEL_SHUTDOWN_ERROR = 2
 };
 
 /** Hears of the end of bevel_shutdown(), once, from the loop. It may free `bev`. */
@@ -43,8 +44,8 @@ typedef void (*bevel_shutdown_cb)(struct bufferevent* bev, enum bevel_shutdown_o
   Meanwhile the bufferevent works on: what is written before the end has left goes out in front of
   it, events are reported as always, and bytes that arrive are given to the read callback. While the
   peer's end is awaited they are read even if reading was disabled and, without a read callback,
-  dropped. Nothing is freed. bufferevent_free() in the middle ends everything at once, without the
-  callback. Another descriptor in the middle (bufferevent_setfd(), also -1) ends it with
+  dropped, together with what is in the input already. Writing is enabled by it. Nothing is freed. bufferevent_free() in the middle ends everything at once, without the
+  callback. A descriptor that is set in the middle (bufferevent_setfd(), also -1 and the same) ends it with
   BEVEL_SHUTDOWN_ERROR: it was for the old connection. What has not left waits in the output for the
   new one, which is not shut down. When it is over, the other direction may be shut down by another
   call.
@@ -79,7 +80,8 @@ typedef void (*bevel_drain_cb)(struct bufferevent* bev, void* arg);
 
 /**
   Asks to be told each time the last pending byte has left: for TLS and filters when it has left the
-  lowest layer, which the write callback does not say. NULL: no more.
+  lowest layer, which the write callback does not say. What a filter function holds back itself, as
+  compression does for want of more, is not seen. NULL: no more.
  */
 EVENT2_EXPORT_SYMBOL
 int bevel_set_drain_cb(struct bufferevent* bev, bevel_drain_cb callback, void* arg);
@@ -89,10 +91,12 @@ int bevel_set_drain_cb(struct bufferevent* bev, bevel_drain_cb callback, void* a
 #define BEVEL_EVENT_OUTPUT_LIMIT 0x100
 
 /**
-  A hard limit on bytes that wait to leave. bufferevent_write() and bufferevent_write_buffer() that
-  would pass it add nothing and return -1 with ENOBUFS; reaching it raises BEVEL_EVENT_OUTPUT_LIMIT
-  (deferred), once until the output has been below it again; a refused write alone does not. Bytes
-  added straight to bufferevent_get_output() are not refused, but counted. 0: no limit, the default.
+  A hard limit on bytes that wait to leave, in this bufferevent and those under it.
+  bufferevent_write() and bufferevent_write_buffer() that would pass it add nothing and return -1
+  with ENOBUFS; reaching it raises BEVEL_EVENT_OUTPUT_LIMIT (deferred), once until the output has
+  been below it again; a refused write alone does not. Bytes added straight to
+  bufferevent_get_output() are not refused, but counted. What waits already when the limit is set
+  raises nothing, and what a filter function holds back itself is not seen. 0: no limit, the default.
  */
 EVENT2_EXPORT_SYMBOL
 int bevel_set_output_limit(struct bufferevent* bev, size_t bytes);
@@ -112,8 +116,9 @@ typedef void (*bevel_pipe_cb)(struct bufferevent* a, struct bufferevent* b, int 
   Splices two bufferevents of one event_base: what arrives at one is written to the other, both
   ways, by moving chains. A side that takes bytes slower than they come stops the other side's
   reading (at most 256 KiB wait in each input and output), and an end of one side is passed on as a
-  half close. The callbacks of both are taken, and their marks for reading until the pipe is over;
-  limits of the output do not bind it. Free one of them to end the pipe at once, without `done`: the
+  half close. The callbacks of both are taken, which the program must not set meanwhile and which are
+  NULL afterwards, and their marks for reading until the pipe is over; both directions of both are
+  enabled; limits of the output do not bind it. A timeout ends it with ETIMEDOUT. Free one of them to end the pipe at once, without `done`: the
   other one is left as it is, without callbacks.
 
   @param done  called once when the pipe is over; may be NULL
@@ -152,8 +157,9 @@ int bevel_pair_new(struct event_base* first, struct event_base* second, int opti
 
 /** How tokens come back between the ticks. */
 enum bevel_refill {
-  /** Continuously; what a late turn of the loop missed while somebody waited is made up for. What
-     ev_token_bucket_cfg_new() makes. */
+  /** The first tick's worth at once, and from the end of that tick on continuously; what a late turn
+     of the loop missed while somebody waited is made up for. What ev_token_bucket_cfg_new() makes. The
+     getters of event2/bufferevent.h report whole ticks all the same. */
   BEVEL_REFILL_SMOOTH = 0,
   /** A whole tick's worth at each tick, nothing in between. */
   BEVEL_REFILL_TICKS = 1,

@@ -52,7 +52,11 @@ struct evbuffer_ptr {
 /** Make an empty buffer. It holds no memory for data before there is some. */
 EVENT2_EXPORT_SYMBOL struct evbuffer* evbuffer_new(void);
 
-/** Free a buffer and its data; cleanup functions of references run. Allowed in its callbacks. */
+/**
+ * Free a buffer and its data; cleanup functions of references run. Allowed in its callbacks. With
+ * evbuffer_defer_callbacks() callbacks that are due still run from the loop, and what is to be cleaned
+ * up waits for them: remove the callbacks first if their arguments go away. NULL is ignored.
+ */
 EVENT2_EXPORT_SYMBOL void evbuffer_free(struct evbuffer* buf);
 
 /** The number of bytes in a buffer. */
@@ -97,7 +101,8 @@ EVENT2_EXPORT_SYMBOL int evbuffer_freeze(struct evbuffer* buf, int at_front);
 EVENT2_EXPORT_SYMBOL int evbuffer_unfreeze(struct evbuffer* buf, int at_front);
 /**@}*/
 
-/** @name Adding data. -1 if the end is frozen, there is no memory, or the length would overflow. */
+/** @name Adding data. -1 if the end is frozen and there is something to add, there is no memory, or the
+ * length would overflow. */
 /**@{*/
 /** Add a copy of datlen bytes at the back. */
 EVENT2_EXPORT_SYMBOL int evbuffer_add(struct evbuffer* buf, const void* data, size_t datlen);
@@ -308,7 +313,8 @@ EVENT2_EXPORT_SYMBOL int evbuffer_add_file_segment(struct evbuffer* buf,
                                                    ev_off_t offset, ev_off_t length);
 /**@}*/
 
-/** @name Reading and writing descriptors. On failure EVUTIL_SOCKET_ERROR() tells why. */
+/** @name Reading and writing descriptors. On failure EVUTIL_SOCKET_ERROR() tells why: EPERM if the end
+ * is frozen, EINVAL if there is nothing to write, EOVERFLOW if no more fits, or what the kernel said. */
 /**@{*/
 /**
  * Write what a buffer holds to a descriptor and drop what was written. A closed connection is an
@@ -326,14 +332,14 @@ EVENT2_EXPORT_SYMBOL int evbuffer_write_atmost(struct evbuffer* buffer, evutil_s
  * Read from a descriptor and add the bytes at the back.
  *
  * @param howmuch the most to read; negative for evbuffer_get_max_read(), which is the limit anyhow
- * @return how many bytes were read, 0 at the end of the stream, or -1
+ * @return how many bytes were read, 0 at the end of the stream and if howmuch is 0, or -1
  */
 EVENT2_EXPORT_SYMBOL int evbuffer_read(struct evbuffer* buffer, evutil_socket_t fd, int howmuch);
 
 /**
  * Set the most that one evbuffer_read() reads.
  *
- * @param max 1 to INT_MAX; 16384 at first
+ * @param max 1 to INT_MAX; 0 means 16384, as at first
  */
 EVENT2_EXPORT_SYMBOL int evbuffer_set_max_read(struct evbuffer* buf, size_t max);
 
@@ -380,7 +386,8 @@ enum evbuffer_ptr_how {
  * Set a position.
  *
  * @param position 0 up to the distance to the back
- * @return -1 if that is behind the back; the position is then invalid
+ * @return -1 if that is behind the back: the position is then invalid, that is pos == -1; and if the
+ *   sum would overflow or `how` is neither, in which case it is left as it was
  */
 EVENT2_EXPORT_SYMBOL int evbuffer_ptr_set(struct evbuffer* buffer, struct evbuffer_ptr* ptr,
                                           size_t position, enum evbuffer_ptr_how how);
@@ -388,7 +395,8 @@ EVENT2_EXPORT_SYMBOL int evbuffer_ptr_set(struct evbuffer* buffer, struct evbuff
 
 /** @name Callbacks: telling the program that a buffer changed */
 /**@{*/
-/** What changed. The length is now orig_size + n_added - n_deleted. */
+/** What changed. The length was then orig_size + n_added - n_deleted; a callback that was called before
+ * this one may have changed it again. */
 struct evbuffer_cb_info {
   size_t orig_size; /**< the length before */
   size_t n_added;   /**< how many bytes were added since the last call */
@@ -427,7 +435,8 @@ EVENT2_EXPORT_SYMBOL int evbuffer_remove_cb(struct evbuffer* buffer, evbuffer_cb
 EVENT2_EXPORT_SYMBOL int evbuffer_cb_set_flags(struct evbuffer* buffer,
                                                struct evbuffer_cb_entry* cb, ev_uint32_t flags);
 
-/** Clear flags of a callback. Changes that it was not told about are not told later. */
+/** Clear flags of a callback. Changes that it was not told about are not told later; deferred callbacks
+ * are told what has changed until the loop calls them, whoever was enabled when. */
 EVENT2_EXPORT_SYMBOL int evbuffer_cb_clear_flags(struct evbuffer* buffer,
                                                  struct evbuffer_cb_entry* cb, ev_uint32_t flags);
 

@@ -60,13 +60,16 @@ struct bufferevent;
 
 /**
  * The read and the write callback. Reading: there is new data and the input is at or above its low
- * mark. Writing: data has left and the output is at or below its low mark.
+ * mark. Writing: the output is at or below its low mark, because data has left, writing was enabled,
+ * or a flush or shutdown found nothing to move. On filters and with bufferevent_trigger() it may run
+ * inside the program's own call; BEV_OPT_DEFER_CALLBACKS keeps all callbacks on the loop's stack.
  */
 typedef void (*bufferevent_data_cb)(struct bufferevent* bev, void* ctx);
 
 /**
- * The event callback. After EOF or ERROR the direction is disabled; data that arrived before is in
- * the input.
+ * The event callback. After EOF or ERROR on a socket or TLS stream the direction is disabled; pairs
+ * and filters, which only relay what happened elsewhere, leave it as it is. Data that arrived before
+ * is in the input.
  *
  * @param what a combination of BEV_EVENT_*; deferred calls are told everything since the last one
  */
@@ -100,7 +103,9 @@ EVENT2_EXPORT_SYMBOL struct bufferevent* bufferevent_socket_new(struct event_bas
  * stream over another bufferevent, connects the lowest bufferevent, which has the socket.
  *
  * @param sa the address; NULL if the program has already begun to connect the socket
- * @return -1 if connecting could not begin; a socket made for it is closed
+ * @return -1 if connecting could not begin; a socket made for it is closed. One that failed later
+ *   stays until bufferevent_replacefd(bev, -1), after which it may be tried again, or until the
+ *   bufferevent is freed with BEV_OPT_CLOSE_ON_FREE; without that option it is the program's
  */
 EVENT2_EXPORT_SYMBOL int bufferevent_socket_connect(struct bufferevent* bev,
                                                     const struct sockaddr* sa, int socklen);
@@ -210,10 +215,12 @@ EVENT2_EXPORT_SYMBOL struct evbuffer* bufferevent_get_output(struct bufferevent*
  * Set how long to wait for the peer. The time counts while the bufferevent would really read or
  * write: enabled, not held back by a watermark or a rate limit and, for writing, with output. When
  * it has passed the direction is disabled and BEV_EVENT_TIMEOUT is reported, together with
- * BEV_EVENT_READING or BEV_EVENT_WRITING.
+ * BEV_EVENT_READING or BEV_EVENT_WRITING. While a socket is connecting, the time for writing counts,
+ * too, and is reported each time it passes; a TLS handshake that takes longer than either ends with
+ * BEV_EVENT_TIMEOUT alone.
  *
- * @param timeout_read the longest time without reading anything; NULL or zero for none
- * @param timeout_write the longest time without writing anything; NULL or zero for none
+ * @param timeout_read the longest time without reading anything; NULL or zero for none, not negative
+ * @param timeout_write the longest time without writing anything; NULL or zero for none, not negative
  */
 EVENT2_EXPORT_SYMBOL int bufferevent_set_timeouts(struct bufferevent* bev,
                                                   const struct timeval* timeout_read,
@@ -245,10 +252,15 @@ EVENT2_EXPORT_SYMBOL int bufferevent_getwatermark(struct bufferevent* bev, short
 /** The base. */
 EVENT2_EXPORT_SYMBOL struct event_base* bufferevent_get_base(struct bufferevent* bev);
 
-/** Move an idle socket bufferevent to another base. @return -1 for other kinds, or if it is busy */
+/**
+ * Move an idle socket or TLS socket bufferevent to another base.
+ *
+ * @return -1 for other kinds (EINVAL), or with EBUSY if the old base waits for something of it: a
+ *   direction that is enabled on a descriptor, a timeout, a deferred callback, a connection
+ */
 EVENT2_EXPORT_SYMBOL int bufferevent_base_set(struct event_base* base, struct bufferevent* bev);
 
-/** Set the priority of its events and callbacks. @return -1 for pairs and filters */
+/** Set the priority of its events and callbacks. @return -1 for pairs and filters, or out of range */
 EVENT2_EXPORT_SYMBOL int bufferevent_priority_set(struct bufferevent* bev, int pri);
 
 /** The priority. */
@@ -265,12 +277,13 @@ enum bufferevent_flush_mode {
 };
 
 /**
- * Move data now, without regard to watermarks. Pairs pass it to (EV_WRITE) or from (EV_READ) the
- * partner, and with BEV_FINISHED report BEV_EVENT_EOF to it. Filters run and then flush the stream
- * underneath. Sockets and TLS streams do nothing: they send as soon as they can.
+ * Move data now. Pairs pass it to (EV_WRITE) or from (EV_READ) the partner without regard to
+ * watermarks, and with BEV_FINISHED report BEV_EVENT_EOF to it, each time. Filters run, heeding
+ * watermarks with BEV_NORMAL only, and then flush the stream underneath. Sockets and TLS streams do
+ * nothing: they send as soon as they can.
  *
  * @param iotype EV_READ and/or EV_WRITE
- * @return 1 if data was moved, 0 if there was none to move, -1 on failure
+ * @return 1 if data was moved, 0 if there was none to move, -1 if the filter's function failed
  */
 EVENT2_EXPORT_SYMBOL int bufferevent_flush(struct bufferevent* bev, short iotype,
                                            enum bufferevent_flush_mode mode);
@@ -323,7 +336,7 @@ typedef enum bufferevent_filter_result (*bufferevent_filter_cb)(struct evbuffer*
  * must not change, enables it, and holds its reading back whenever nobody would take the data.
  *
  * @param underlying the other; freed with the filter if BEV_OPT_CLOSE_ON_FREE is set, else
- *   usable again afterwards
+ *   usable again afterwards. It carries one filter or TLS stream at a time
  * @param input_filter NULL passes data through unchanged
  * @param output_filter NULL passes data through unchanged
  * @param free_context called with ctx when the filter is gone, which may be after
@@ -374,7 +387,8 @@ struct bufferevent_rate_limit_group;
  *
  * @param read_rate bytes per tick, 1 to the burst
  * @param read_burst the most bytes at once
- * @param tick_len 1 millisecond or longer, in whole milliseconds; NULL means one second
+ * @param tick_len 1 millisecond or longer, in whole milliseconds, at most INT_MAX of them; NULL means
+ *   one second
  */
 EVENT2_EXPORT_SYMBOL struct ev_token_bucket_cfg* ev_token_bucket_cfg_new(
     size_t read_rate, size_t read_burst, size_t write_rate, size_t write_burst,
@@ -385,7 +399,7 @@ EVENT2_EXPORT_SYMBOL void ev_token_bucket_cfg_free(struct ev_token_bucket_cfg* c
 
 /**
  * Limit a bufferevent. Another limit in force is replaced; its buckets are only cut to the new
- * burst.
+ * burst, so that a greater rate is felt from the next tick on.
  *
  * @param cfg may be freed at once; NULL removes the limit
  */
@@ -445,10 +459,11 @@ EVENT2_EXPORT_SYMBOL ev_ssize_t bufferevent_get_max_single_read(struct buffereve
 /** The most that is written in one turn. */
 EVENT2_EXPORT_SYMBOL ev_ssize_t bufferevent_get_max_single_write(struct bufferevent* bev);
 
-/** What its own read bucket holds now, perhaps less than 0; EV_SSIZE_MAX without a limit. */
+/** What its own read bucket holds, in whole ticks (event2/bevel.h tells what may really move);
+ * perhaps less than 0; EV_SSIZE_MAX without a limit. */
 EVENT2_EXPORT_SYMBOL ev_ssize_t bufferevent_get_read_limit(struct bufferevent* bev);
 
-/** What its own write bucket holds now, perhaps less than 0; EV_SSIZE_MAX without a limit. */
+/** The same of its own write bucket. */
 EVENT2_EXPORT_SYMBOL ev_ssize_t bufferevent_get_write_limit(struct bufferevent* bev);
 
 /** How much it would read now under all limits together; not less than 0. */

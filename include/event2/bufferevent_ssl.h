@@ -66,7 +66,7 @@ EVENT2_EXPORT_SYMBOL struct bufferevent* bufferevent_openssl_socket_new(
 /**
  * Make a TLS stream over another bufferevent, whose callbacks the program must not change.
  *
- * @param base that of the other bufferevent
+ * @param base that of the other bufferevent; NULL means just that
  * @param underlying freed with the new one if BEV_OPT_CLOSE_ON_FREE is set, like the SSL object
  */
 EVENT2_EXPORT_SYMBOL struct bufferevent* bufferevent_openssl_filter_new(
@@ -87,13 +87,15 @@ EVENT2_EXPORT_SYMBOL unsigned long bufferevent_get_openssl_error(struct bufferev
 /**
  * Begin a new handshake on an open connection; BEV_EVENT_CONNECTED tells when it is complete.
  *
- * @return -1 for other kinds, and with TLS 1.3, which has no such thing
+ * @return -1 for what is no TLS stream of any library, before the first handshake is complete, while
+ *   another one is on its way, and with TLS 1.3, which has no such thing
  */
 EVENT2_EXPORT_SYMBOL int bufferevent_ssl_renegotiate(struct bufferevent* bev);
 
 /** @name Flags of a TLS stream. All are off at first. */
 /**@{*/
-/** Report a connection that ends without close_notify as BEV_EVENT_EOF, not as BEV_EVENT_ERROR. */
+/** Report a connection that ends without close_notify, or is reset by a peer that did not read all,
+ * as BEV_EVENT_EOF and not as BEV_EVENT_ERROR. */
 #define BUFFEREVENT_SSL_DIRTY_SHUTDOWN 1
 /** Accepted for compatibility: pieces of the output are put together into full records anyhow. */
 #define BUFFEREVENT_SSL_BATCH_WRITE 2
@@ -113,7 +115,7 @@ EVENT2_EXPORT_SYMBOL ev_uint64_t bufferevent_ssl_set_flags(struct bufferevent* b
 EVENT2_EXPORT_SYMBOL ev_uint64_t bufferevent_ssl_clear_flags(struct bufferevent* bev,
                                                              ev_uint64_t flags);
 
-/** Whether BUFFEREVENT_SSL_DIRTY_SHUTDOWN is set: 0 or 1, -1 for other kinds. */
+/** Whether BUFFEREVENT_SSL_DIRTY_SHUTDOWN is set: 0 or 1, -1 for what is no TLS stream. */
 EVENT2_EXPORT_SYMBOL int bufferevent_openssl_get_allow_dirty_shutdown(struct bufferevent* bev);
 
 /** Set (nonzero) or clear BUFFEREVENT_SSL_DIRTY_SHUTDOWN. Other kinds are ignored. */
@@ -169,6 +171,9 @@ EVENT2_EXPORT_SYMBOL unsigned long bufferevent_get_mbedtls_error(struct bufferev
 /**
  * Begin a new handshake on an open connection; BEV_EVENT_CONNECTED tells when it is complete. The
  * configuration must allow it (mbedtls_ssl_conf_renegotiation()).
+ *
+ * A peer whose own configuration refuses may leave it, and what is written, waiting: mbedTLS does not
+ * answer. Set timeouts.
  *
  * @return -1 for other kinds, if the configuration does not allow it, and with TLS 1.3
  */

@@ -22,7 +22,8 @@
  *
  * - **Results.** A function that returns int returns 0 for success and -1 for failure, and one that
  *   returns a pointer returns NULL for failure, unless its description says otherwise. Lack of
- *   memory is such a failure, never an abort. A call that failed has changed nothing.
+ *   memory is such a failure, never an abort. A call that failed has changed nothing,
+ *   except where it must: event_reinit() and functions that enable several things do what they can.
  * - **Pointers** must not be NULL unless the description allows it. Output pointers that may be
  * NULL are skipped.
  * - **Ownership.** What a *_new function made is released with the *_free function of the same
@@ -81,6 +82,7 @@ EVENT2_EXPORT_SYMBOL struct event_base* event_base_new_with_config(const struct 
 /**
  * Free a base. Its events are deleted but not freed: they remain the program's, and may only be
  * freed or assigned to another base afterwards. Pending finalizers run; no other callback does.
+ * Bufferevents, listeners and rate limit groups must be freed before their base.
  *
  * Neither from inside one of its callbacks nor while any thread uses the base.
  *
@@ -122,7 +124,9 @@ EVENT2_EXPORT_SYMBOL int event_base_get_features(const struct event_base* base);
 
 #define EVENT_BASE_COUNT_ACTIVE 1U  /**< count events whose callback is about to run */
 #define EVENT_BASE_COUNT_VIRTUAL 2U /**< count what else keeps the loop running */
-#define EVENT_BASE_COUNT_ADDED 4U   /**< count pending events, internal ones included */
+/** Count what events are pending for: a descriptor or signal, a timeout, and being active count one
+ * each; the library's own events do not count. */
+#define EVENT_BASE_COUNT_ADDED 4U
 
 /**
  * Count the events of a base.
@@ -191,8 +195,10 @@ EVENT2_EXPORT_SYMBOL int event_config_set_max_dispatch_interval(struct event_con
 
 /** @name Running the loop */
 /**@{*/
-#define EVLOOP_ONCE 0x01             /**< wait for activity, run what is active, and return */
-#define EVLOOP_NONBLOCK 0x02         /**< run what is active now, without waiting, and return */
+#define EVLOOP_ONCE 0x01 /**< wait for activity, run what is active, and return */
+/** Run what is active, look again without waiting, and return when nothing is: an event that is
+ * ready for ever keeps it, unless EVLOOP_ONCE is set, too. */
+#define EVLOOP_NONBLOCK 0x02
 #define EVLOOP_NO_EXIT_ON_EMPTY 0x04 /**< keep waiting even when no event is left */
 
 /**
@@ -211,8 +217,9 @@ EVENT2_EXPORT_SYMBOL int event_base_loop(struct event_base* base, int flags);
 EVENT2_EXPORT_SYMBOL int event_base_dispatch(struct event_base* base);
 
 /**
- * Let the loop return after a delay, once all events active at that time have run. Called while
- * the loop does not run, the request waits for its next start. From any thread.
+ * Let the loop return after a delay, once the events active at that time have run, but for those of
+ * priorities below the middle one. Called while the loop does not run, the request waits for its
+ * next start. From any thread.
  *
  * @param tv the delay; NULL means at the end of the current round
  */
@@ -220,8 +227,8 @@ EVENT2_EXPORT_SYMBOL int event_base_loopexit(struct event_base* base, const stru
 
 /**
  * Let the loop return as soon as the callback that is running now has returned, even if more events
- * are active; they stay active. Unlike event_base_loopexit() it has no effect on a later
- * event_base_loop(). From any thread.
+ * are active; they stay active. While the loop waits, one callback may still run. Unlike
+ * event_base_loopexit() it has no effect on a later event_base_loop(). From any thread.
  */
 EVENT2_EXPORT_SYMBOL int event_base_loopbreak(struct event_base* base);
 
@@ -243,11 +250,13 @@ EVENT2_EXPORT_SYMBOL struct event* event_base_get_running_event(struct event_bas
 
 /** @name Conditions: what an event waits for, and why its callback is called */
 /**@{*/
-#define EV_TIMEOUT 0x01  /**< the timeout passed; implied by a timeout, ignored by event_new() */
-#define EV_READ 0x02     /**< the descriptor can be read, has ended, or has an error */
-#define EV_WRITE 0x04    /**< the descriptor can be written, or has an error */
-#define EV_SIGNAL 0x08   /**< the signal whose number is in place of the descriptor was raised */
-#define EV_PERSIST 0x10  /**< stay pending when active; each time, the timeout starts again */
+#define EV_TIMEOUT 0x01 /**< the timeout passed; implied by a timeout, ignored by event_new() */
+#define EV_READ 0x02    /**< the descriptor can be read, has ended, or has an error */
+#define EV_WRITE 0x04   /**< the descriptor can be written, or has an error */
+#define EV_SIGNAL 0x08  /**< the signal whose number is in place of the descriptor was raised */
+/** Stay pending when active. Each time, the timeout starts again: from where it passed if that was
+ * the cause, so that a period does not drift. One of zero passes once. */
+#define EV_PERSIST 0x10
 #define EV_ET 0x20       /**< report changes of readiness only; needs #EV_FEATURE_ET */
 #define EV_FINALIZE 0x40 /**< deleting does not wait for the callback; see event_finalize() */
 #define EV_CLOSED \
@@ -319,9 +328,10 @@ typedef void (*event_finalize_callback_fn)(struct event* ev, void* arg);
 /**
  * Delete an event without waiting, and have a function called by the loop as soon as no thread runs
  * the event's callback any more. Only then may the program free it and what it used, or assign it
- * anew, before which event_add() fails.
- * @param flags 0
- * @param cb receives the event and the argument of its callback
+ * anew, before which event_add() fails. Asked again before that, the last function counts; after it,
+ * nothing happens.
+ * @param flags ignored; 0
+ * @param cb receives the event and the argument of its callback; NULL is allowed
  */
 EVENT2_EXPORT_SYMBOL int event_finalize(unsigned flags, struct event* ev,
                                         event_finalize_callback_fn cb);
@@ -510,7 +520,7 @@ EVENT2_EXPORT_SYMBOL int event_gettime_monotonic(struct event_base* base, struct
  * queue of their own.
  *
  * @return what to pass to event_add() in place of the duration; never freed by the caller, and
- * valid for this base only. It does not read as that duration. NULL on failure, or if the base has
+ * valid for this base only. It need not read as that duration. NULL on failure, or if the base has
  * 256 such durations already.
  */
 EVENT2_EXPORT_SYMBOL const struct timeval* event_base_init_common_timeout(
@@ -555,8 +565,9 @@ EVENT2_EXPORT_SYMBOL void event_enable_debug_logging(ev_uint32_t which);
 /** @name The library as a whole */
 /**@{*/
 /**
- * Check the use of every event: adding one that was not initialized, assigning one that is pending,
- * and the like become fatal errors. Costs memory and time. Before any event or base is made.
+ * Check the use of every event: adding one that was not initialized (memory of zeros is merely
+ * refused, with a warning), assigning one that is pending, assigning a blocking socket, and the like
+ * become fatal errors, and so does calling this twice or late. Costs memory and time. Before any event or base is made.
  */
 EVENT2_EXPORT_SYMBOL void event_enable_debug_mode(void);
 

@@ -56,6 +56,7 @@ typedef void (*evconnlistener_errorcb)(struct evconnlistener* lev, void* ptr);
 #define LEV_OPT_BIND_IPV6ONLY (1u << 8)      /**< evutil_make_listen_socket_ipv6only() */
 #define LEV_OPT_BIND_IPV4_AND_IPV6 (1u << 9) /**< an IPv6 socket that accepts IPv4 too */
 /**@}*/
+/* An option that the address family does not know makes the constructor fail with the kernel's reason. */
 
 /**
  * Make a listener over a bound socket.

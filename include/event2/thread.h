@@ -81,7 +81,7 @@ struct evthread_lock_callbacks {
  *
  * @param cbs NULL removes them, which only a program without any live object may do
  * @return -1 if a function is missing, or other locks are set already;
- *   setting the same ones again succeeds
+ *   setting the same ones again succeeds. The version and the types are taken on trust
  */
 EVENT2_EXPORT_SYMBOL int evthread_set_lock_callbacks(const struct evthread_lock_callbacks* cbs);
 /**@}*/

@@ -97,7 +97,7 @@ EVENT2_EXPORT_SYMBOL int evutil_gettime_monotonic(struct evutil_monotonic_timer*
  * Make two sockets that are connected to each other.
  *
  * @param d AF_UNIX; or AF_INET or AF_INET6 for a TCP connection over the loopback interface
- * @param type SOCK_STREAM or another type the family has
+ * @param type SOCK_STREAM; with AF_UNIX also the other types it has
  * @param protocol 0
  * @param sv receives the two sockets, which the caller closes
  */
@@ -170,10 +170,10 @@ EVENT2_EXPORT_SYMBOL int evutil_closesocket(evutil_socket_t sock);
  * Write a date as HTTP and mail do: "Sun, 22 Nov 2026 08:49:37 GMT", in English whatever the
  * locale is.
  *
- * @param datelen the size of date; 30 is enough
+ * @param datelen the size of date; 30 is enough for the years 0 to 9999
  * @param tm the time in UTC; NULL means now
  * @return the length of the complete text, which was cut off if that is not less than datelen; 0 if
- *   datelen is 0; -1 if tm is no date
+ *   datelen is 0; -1 if tm_mon or tm_wday names none. The other fields are written as they are
  */
 EVENT2_EXPORT_SYMBOL int evutil_date_rfc1123(char* date, const size_t datelen, const struct tm* tm);
 /**@}*/
@@ -244,7 +244,8 @@ EVENT2_EXPORT_SYMBOL int evutil_inet_pton_scope(int af, const char* src, void* d
 
 /**
  * Read an IP address that may have a port: "1.2.3.4:80", "1.2.3.4", "[2001:db8::1]:80",
- * "[2001:db8::1]" or "2001:db8::1". Names are not resolved.
+ * "[2001:db8::1]" or "2001:db8::1". An IPv6 address may have a scope, as in "fe80::1%eth0". Names are
+ * not resolved.
  *
  * @param out receives a struct sockaddr_in or sockaddr_in6; without a port its port is 0
  * @param outlen the size of out; receives the size of what was written
