@@ -23,7 +23,7 @@
  * - **Results.** A function that returns int returns 0 for success and -1 for failure, and one that
  *   returns a pointer returns NULL for failure, unless its description says otherwise. Lack of
  *   memory is such a failure, never an abort. A call that failed has changed nothing,
- *   except where it must: event_reinit() and functions that enable several things do what they can.
+ *   but for event_reinit() and bufferevent_enable(), which do what they can.
  * - **Pointers** must not be NULL unless the description allows it. Output pointers that may be
  * NULL are skipped.
  * - **Ownership.** What a *_new function made is released with the *_free function of the same
@@ -82,9 +82,8 @@ EVENT2_EXPORT_SYMBOL struct event_base* event_base_new_with_config(const struct 
 /**
  * Free a base. Its events are deleted but not freed: they remain the program's, and may only be
  * freed or assigned to another base afterwards. Pending finalizers run; no other callback does.
- * Bufferevents, listeners and rate limit groups must be freed before their base.
- *
- * Neither from inside one of its callbacks nor while any thread uses the base.
+ * Bufferevents, listeners and rate limit groups must be freed before their base. Neither from inside
+ * one of its callbacks nor while any thread uses the base.
  *
  * @param base NULL frees the base of event_init(), if there is one
  */
@@ -124,9 +123,7 @@ EVENT2_EXPORT_SYMBOL int event_base_get_features(const struct event_base* base);
 
 #define EVENT_BASE_COUNT_ACTIVE 1U  /**< count events whose callback is about to run */
 #define EVENT_BASE_COUNT_VIRTUAL 2U /**< count what else keeps the loop running */
-/** Count what events are pending for: a descriptor or signal, a timeout, and being active count one
- * each; the library's own events do not count. */
-#define EVENT_BASE_COUNT_ADDED 4U
+#define EVENT_BASE_COUNT_ADDED 4U   /**< count what events are pending for, up to three each */
 
 /**
  * Count the events of a base.
@@ -195,10 +192,8 @@ EVENT2_EXPORT_SYMBOL int event_config_set_max_dispatch_interval(struct event_con
 
 /** @name Running the loop */
 /**@{*/
-#define EVLOOP_ONCE 0x01 /**< wait for activity, run what is active, and return */
-/** Run what is active, look again without waiting, and return when nothing is: an event that is
- * ready for ever keeps it, unless EVLOOP_ONCE is set, too. */
-#define EVLOOP_NONBLOCK 0x02
+#define EVLOOP_ONCE 0x01     /**< wait for activity, run what is active, and return */
+#define EVLOOP_NONBLOCK 0x02 /**< run what is active and becomes it, and return without waiting */
 #define EVLOOP_NO_EXIT_ON_EMPTY 0x04 /**< keep waiting even when no event is left */
 
 /**
@@ -217,9 +212,8 @@ EVENT2_EXPORT_SYMBOL int event_base_loop(struct event_base* base, int flags);
 EVENT2_EXPORT_SYMBOL int event_base_dispatch(struct event_base* base);
 
 /**
- * Let the loop return after a delay, once the events active at that time have run, but for those of
- * priorities below the middle one. Called while the loop does not run, the request waits for its
- * next start. From any thread.
+ * Let the loop return after a delay, once the events active then have run, but for less important
+ * ones than the middle priority. While the loop does not run, it waits for its start. From any thread.
  *
  * @param tv the delay; NULL means at the end of the current round
  */
@@ -250,17 +244,14 @@ EVENT2_EXPORT_SYMBOL struct event* event_base_get_running_event(struct event_bas
 
 /** @name Conditions: what an event waits for, and why its callback is called */
 /**@{*/
-#define EV_TIMEOUT 0x01 /**< the timeout passed; implied by a timeout, ignored by event_new() */
-#define EV_READ 0x02    /**< the descriptor can be read, has ended, or has an error */
-#define EV_WRITE 0x04   /**< the descriptor can be written, or has an error */
-#define EV_SIGNAL 0x08  /**< the signal whose number is in place of the descriptor was raised */
-/** Stay pending when active. Each time, the timeout starts again: from where it passed if that was
- * the cause, so that a period does not drift. One of zero passes once. */
-#define EV_PERSIST 0x10
+#define EV_TIMEOUT 0x01  /**< the timeout passed; implied by a timeout, ignored by event_new() */
+#define EV_READ 0x02     /**< the descriptor can be read, has ended, or has an error */
+#define EV_WRITE 0x04    /**< the descriptor can be written, or has an error */
+#define EV_SIGNAL 0x08   /**< the signal whose number is in place of the descriptor was raised */
+#define EV_PERSIST 0x10  /**< stay pending when active; each time, the timeout starts again */
 #define EV_ET 0x20       /**< report changes of readiness only; needs #EV_FEATURE_ET */
 #define EV_FINALIZE 0x40 /**< deleting does not wait for the callback; see event_finalize() */
-#define EV_CLOSED \
-  0x80 /**< the peer closed, perhaps ahead of unread data: #EV_FEATURE_EARLY_CLOSE */
+#define EV_CLOSED 0x80   /**< the peer closed, perhaps ahead of unread data */
 /**@}*/
 
 /**
@@ -328,10 +319,9 @@ typedef void (*event_finalize_callback_fn)(struct event* ev, void* arg);
 /**
  * Delete an event without waiting, and have a function called by the loop as soon as no thread runs
  * the event's callback any more. Only then may the program free it and what it used, or assign it
- * anew, before which event_add() fails. Asked again before that, the last function counts; after it,
- * nothing happens.
+ * anew, before which event_add() fails. Asked again before that, the last function counts.
  * @param flags ignored; 0
- * @param cb receives the event and the argument of its callback; NULL is allowed
+ * @param cb receives the event and the argument of its callback; may be NULL
  */
 EVENT2_EXPORT_SYMBOL int event_finalize(unsigned flags, struct event* ev,
                                         event_finalize_callback_fn cb);
@@ -557,8 +547,7 @@ EVENT2_EXPORT_SYMBOL void event_set_fatal_callback(event_fatal_cb cb);
 #define EVENT_DBG_ALL 0xffffffffu /**< all debug messages */
 #define EVENT_DBG_NONE 0          /**< none */
 
-/** Choose the debug messages: EVENT_DBG_ALL or EVENT_DBG_NONE, the default. Early in the program.
- */
+/** Choose the debug messages, early: EVENT_DBG_ALL or EVENT_DBG_NONE, the default. */
 EVENT2_EXPORT_SYMBOL void event_enable_debug_logging(ev_uint32_t which);
 /**@}*/
 
@@ -566,8 +555,8 @@ EVENT2_EXPORT_SYMBOL void event_enable_debug_logging(ev_uint32_t which);
 /**@{*/
 /**
  * Check the use of every event: adding one that was not initialized (memory of zeros is merely
- * refused, with a warning), assigning one that is pending, assigning a blocking socket, and the like
- * become fatal errors, and so does calling this twice or late. Costs memory and time. Before any event or base is made.
+ * refused, with a warning), assigning one that is pending, and the like become fatal errors. Costs
+ * memory and time. Once, before any event or base is made.
  */
 EVENT2_EXPORT_SYMBOL void event_enable_debug_mode(void);
 
