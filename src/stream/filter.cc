@@ -56,6 +56,8 @@ class FilterStream final : public TimerStream {
   }
 
   bool start(short what) override {
+    if ((what & lower_timed_out_) != 0) link_.lower().enable(what & lower_timed_out_);
+    lower_timed_out_ = static_cast<short>(lower_timed_out_ & ~what);
     if ((what & EV_READ) != 0) {
       restart_read_timeout();
       link_.lower().resume_read(Suspend::filter);
@@ -348,6 +350,7 @@ class FilterStream final : public TimerStream {
         filter.end_errno_ = error;
         return filter.pass_input(filter.filter_input(BEV_NORMAL), options);
       }
+      if ((what & BEV_EVENT_TIMEOUT) != 0) filter.lower_timed_out_ |= directions_of(what);
       errno = error;
       filter.raise_event(what, options);
     });
@@ -362,7 +365,8 @@ class FilterStream final : public TimerStream {
   bool input_broke_ = false;        // the filter called it an error, and is called no more
   bool input_error_told_ = false;
   bool output_broke_ = false;
-  short end_below_ = 0;  // BEV_EVENT_*: the end from below, not passed on yet
+  short lower_timed_out_ = 0;  // directions; whoever enables ours wants them to go on
+  short end_below_ = 0;        // BEV_EVENT_*: the end from below, not passed on yet
   int end_errno_ = 0;
   EndOutput lower_end_ = EndOutput::in_progress;
 };

@@ -45,6 +45,13 @@ enum class Suspend : std::uint8_t {
   backpressure = 16  // a pipe's other side is full
 };
 
+// EV_READ, EV_WRITE for what an event (BEV_EVENT_*) is about.
+constexpr short directions_of(short what) noexcept {
+  const int read = (what & BEV_EVENT_READING) != 0 ? EV_READ : 0;
+  const int write = (what & BEV_EVENT_WRITING) != 0 ? EV_WRITE : 0;
+  return static_cast<short>(read | write);
+}
+
 // How far a stream came with marking the end of its output.
 enum class EndOutput : std::uint8_t { done, in_progress, failed };
 

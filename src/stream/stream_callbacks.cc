@@ -70,10 +70,7 @@ void Stream::tell_event(short what, int options) {
 }
 
 void Stream::fail(short what, int error, int options) {
-  short directions = 0;
-  if ((what & BEV_EVENT_READING) != 0) directions |= EV_READ;
-  if ((what & BEV_EVENT_WRITING) != 0) directions |= EV_WRITE;
-  disable(directions);
+  disable(directions_of(what));
   errno = error;
   raise_event(what, options);
 }

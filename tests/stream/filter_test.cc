@@ -92,6 +92,18 @@ INSTANTIATE_TEST_SUITE_P(
                     StackType{"socket_locked", false, 0, BEV_OPT_THREADSAFE, false}),
     name_of);
 
+// A timeout takes the direction from the stream below, whose program is us.
+TEST_P(Filter, GoesOnAfterATimeoutBelow) {
+  bufferevent_disable(lower_, EV_READ | EV_WRITE);
+  bufferevent_trigger_event(lower_, BEV_EVENT_TIMEOUT | BEV_EVENT_READING | BEV_EVENT_WRITING, 0);
+  settle();  // a pair defers its callbacks
+  EXPECT_EQ(a_.what, BEV_EVENT_TIMEOUT | BEV_EVENT_READING | BEV_EVENT_WRITING);
+  bufferevent_enable(a_.bev, EV_READ | EV_WRITE);
+  a_.write("down");
+  b_.write("up");
+  ASSERT_TRUE(run_until([&] { return a_.got == "up" && b_.got == "down"; }));
+}
+
 // What it does not even take at the end stays, and the program hears that it does.
 TEST_P(Filter, IsNotShutDownCleanlyWhileItHoldsBytes) {
   functions_.output.act = [](evbuffer*, evbuffer*, const Function::Call&) { return BEV_NEED_MORE; };
