@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <string>
 
@@ -200,6 +201,19 @@ TEST(Write, AnswersEmptyAndZeroWithAnError) {
   EXPECT_EQ(buffer.write(ends.near.get(), 0).count, -1);
   EXPECT_EQ(buffer.write(ends.near.get(), 2).count, 2);
   EXPECT_EQ(buffer.write(ends.near.get(), -7).count, 1);
+}
+
+// Not EAGAIN, for which a program would wait.
+TEST(Refusals, SayWhy) {
+  const Ends ends = make_sockets();
+  evbuffer buffer;
+  EXPECT_EQ(buffer.write(ends.near.get(), -1).error, EINVAL);
+  append(buffer, "abc");
+  EXPECT_EQ(buffer.write(ends.near.get(), 0).error, EINVAL);
+  buffer.freeze(ev::End::front);
+  EXPECT_EQ(buffer.write(ends.near.get(), -1).error, EPERM);
+  buffer.freeze(ev::End::back);
+  EXPECT_EQ(buffer.read(ends.near.get(), -1).error, EPERM);
 }
 
 }  // namespace
