@@ -44,8 +44,9 @@ typedef void (*bevel_shutdown_cb)(struct bufferevent* bev, enum bevel_shutdown_o
   Meanwhile the bufferevent works on: what is written before the end has left goes out in front of
   it, events are reported as always, and bytes that arrive are given to the read callback. While the
   peer's end is awaited they are read even if reading was disabled and, without a read callback,
-  dropped, together with what is in the input already. Writing is enabled by it. Nothing is freed. bufferevent_free() in the middle ends everything at once, without the
-  callback. A descriptor that is set in the middle (bufferevent_setfd(), also -1 and the same) ends it with
+  dropped, together with what is in the input already. Writing is enabled by it. Nothing is freed.
+  bufferevent_free() in the middle ends everything at once, without the callback. A descriptor that
+  is set in the middle (bufferevent_setfd(), also -1 and the same) ends it with
   BEVEL_SHUTDOWN_ERROR: it was for the old connection. What has not left waits in the output for the
   new one, which is not shut down. When it is over, the other direction may be shut down by another
   call.
@@ -118,7 +119,8 @@ typedef void (*bevel_pipe_cb)(struct bufferevent* a, struct bufferevent* b, int 
   reading (at most 256 KiB wait in each input and output), and an end of one side is passed on as a
   half close. The callbacks of both are taken, which the program must not set meanwhile and which are
   NULL afterwards, and their marks for reading until the pipe is over; both directions of both are
-  enabled; limits of the output do not bind it. A timeout ends it with ETIMEDOUT. Free one of them to end the pipe at once, without `done`: the
+  enabled; limits of the output do not bind it. A timeout ends it with ETIMEDOUT. Free one of them to
+  end the pipe at once, without `done`: the
   other one is left as it is, without callbacks.
 
   @param done  called once when the pipe is over; may be NULL

@@ -283,7 +283,8 @@ enum bufferevent_flush_mode {
  * nothing: they send as soon as they can.
  *
  * @param iotype EV_READ and/or EV_WRITE
- * @return 1 if data was moved, 0 if there was none to move, -1 if the filter's function failed
+ * @return 1 if data was moved, 0 if there was none to move, -1 if the filter's function failed or
+ *   the pair has no partner any more
  */
 EVENT2_EXPORT_SYMBOL int bufferevent_flush(struct bufferevent* bev, short iotype,
                                            enum bufferevent_flush_mode mode);

@@ -56,7 +56,6 @@ typedef void (*evconnlistener_errorcb)(struct evconnlistener* lev, void* ptr);
 #define LEV_OPT_BIND_IPV6ONLY (1u << 8)      /**< evutil_make_listen_socket_ipv6only() */
 #define LEV_OPT_BIND_IPV4_AND_IPV6 (1u << 9) /**< an IPv6 socket that accepts IPv4 too */
 /**@}*/
-/* An option that the address family does not know makes the constructor fail with the kernel's reason. */
 
 /**
  * Make a listener over a bound socket.
@@ -78,7 +77,8 @@ EVENT2_EXPORT_SYMBOL struct evconnlistener* evconnlistener_new(struct event_base
  *
  * @param backlog as for evconnlistener_new(), but not 0
  * @param sa the address: AF_INET, AF_INET6 or AF_UNIX
- * @return NULL also if the address is in use; EVUTIL_SOCKET_ERROR() tells
+ * @return NULL also if the address is in use, or its family does not know an option;
+ *   EVUTIL_SOCKET_ERROR() tells
  */
 EVENT2_EXPORT_SYMBOL struct evconnlistener* evconnlistener_new_bind(struct event_base* base,
                                                                     evconnlistener_cb cb, void* ptr,

@@ -36,7 +36,6 @@ void bevel_free_when_flushed(bufferevent* bev) {
   if (bev == nullptr) return;
   const int begun = on_stream(bev, [](Stream& stream) {
     stream.drop_callbacks();
-    stream.set_drain_callback(nullptr, nullptr);
     stream.end_shutdown();
     if (!stream.shut_down(true, &farewell_time, free_stream, nullptr)) return false;
     stream.leave_to_shutdown();

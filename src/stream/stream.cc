@@ -81,6 +81,9 @@ void Stream::set_owner_of_callbacks(void (*on_freed)(void*), void* arg) noexcept
 
 void Stream::drop_callbacks() noexcept {
   set_callbacks(nullptr, nullptr, nullptr, nullptr);
+  if (rare() != nullptr && rare()->drain_notice != nullptr) {
+    rare()->drain_notice->set(nullptr, nullptr);
+  }
   if (has_owner_of_callbacks()) rare()->on_freed(rare()->on_freed_arg);
 }
 

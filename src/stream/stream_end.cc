@@ -1,5 +1,6 @@
 // The ends of a stream: shutting down, hearing that everything has left, and a limit on what may
 // wait to leave.
+#include <algorithm>
 #include <cerrno>
 
 #include "stream/from_loop.h"
@@ -90,10 +91,7 @@ void Stream::set_drain_callback(bevel_drain_cb callback, void* arg) {
   state.drain_notice->set(callback, arg);
 }
 
-void Stream::set_output_limit(std::size_t bytes) {
-  extras().output_limit = bytes;
-  extras().is_over_limit = false;
-}
+void Stream::set_output_limit(std::size_t bytes) { extras().output_limit = bytes; }
 
 bool Stream::output_has_room(std::size_t bytes) const noexcept {
   if (bytes == 0 || rare() == nullptr || rare()->output_limit == 0) return true;
@@ -110,15 +108,13 @@ std::size_t Stream::pending_output() const noexcept {
   return sum;
 }
 
-// One event for each time the limit is hit; the next one only after the output was below it again.
+// One event for each time the limit is hit, by what was just added.
 void Stream::check_output_limit(std::size_t added) {
-  StreamExtras& state = *rare();
-  if (state.output_limit == 0) return;
+  const std::size_t limit = rare()->output_limit;
+  if (limit == 0) return;
   const std::size_t pending = pending_output();
-  const bool was_below = pending < added || pending - added < state.output_limit;
-  state.is_over_limit = state.is_over_limit && !was_below;
-  if (state.is_over_limit || pending < state.output_limit) return;
-  state.is_over_limit = true;
+  const bool was_below = pending - std::min(pending, added) < limit;
+  if (!was_below || pending < limit) return;
   errno = ENOBUFS;
   raise_event(BEVEL_EVENT_OUTPUT_LIMIT, BEV_TRIG_DEFER_CALLBACKS);
 }

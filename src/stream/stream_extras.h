@@ -40,7 +40,6 @@ struct bufferevent_ops final : ev::Allocated {
   void (*on_freed)(void*) = nullptr;
   void* on_freed_arg = nullptr;
   int dns_error = 0;
-  bool is_over_limit = false;
 
   // Somebody counts or bounds what is in the output.
   bool minds_output() const noexcept {

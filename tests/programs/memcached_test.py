@@ -114,11 +114,7 @@ class Memcached(ServerCase):
                     if client.set(key, value) != b"STORED" or client.get(key) != value:
                         wrong.append(key)
 
-        threads = [threading.Thread(target=load, args=(number,)) for number in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        programs.at_once(8, load)
         self.assertEqual(wrong, [])
         self.check_idle(self.pid)
 

@@ -137,11 +137,7 @@ max_client_conn = 500
                     if client.ask(f"SELECT {value}") != [value.encode()]:
                         wrong.append(value)
 
-        threads = [threading.Thread(target=load, args=(number,)) for number in range(40)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        programs.at_once(40, load)
         self.assertEqual(wrong, [])
         self.assertLessEqual(self.database.sessions, self.pool)
         self.check_idle(self.server.process.pid)

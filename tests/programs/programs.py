@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -53,6 +54,15 @@ def wait_until(condition, what):
 
 def connect(port):
     return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+
+
+def at_once(count, work, *arguments):
+    """Calls work(number, *arguments) for each number below count, in a thread each, and waits for all."""
+    threads = [threading.Thread(target=work, args=(number, *arguments)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def uses_udp_port(port):

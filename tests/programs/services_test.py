@@ -5,7 +5,6 @@ import json
 import socket
 import struct
 import subprocess
-import threading
 import urllib.request
 
 import programs
@@ -141,7 +140,7 @@ class FrameStreams(programs.Case):
         _, length = struct.unpack("!2I", answers.read(8))
         self.assertEqual(struct.unpack_from("!I", answers.read(length))[0], kind)
 
-    def send(self, path, frames):
+    def send(self, _, path, frames):
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(programs.PATIENCE)
             client.connect(str(path))
@@ -159,16 +158,13 @@ class FrameStreams(programs.Case):
         programs.wait_until(path.exists, "the socket")
         self.check_libraries(server.process.pid)
         frames = [b"frame %d " % number * (number % 40 + 1) for number in range(5000)]
-        senders = [threading.Thread(target=self.send, args=(path, frames)) for _ in range(4)]
-        for sender in senders:
-            sender.start()
-        for sender in senders:
-            sender.join()
+        senders = 4
+        programs.at_once(senders, self.send, path, frames)
         self.check_idle(server.process.pid)
         self.assertEqual(server.stop(), 0)
         written = copy.read_bytes()
         for frame in frames[:10] + frames[-10:]:
-            self.assertEqual(written.count(struct.pack("!I", len(frame)) + frame), len(senders))
+            self.assertEqual(written.count(struct.pack("!I", len(frame)) + frame), senders)
 
 
 class TcpBench(programs.Case):

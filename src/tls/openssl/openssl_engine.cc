@@ -123,13 +123,12 @@ TlsResult OpenSslEngine::translate(int returned, std::size_t count) noexcept {
 
 TlsResult OpenSslEngine::note_failure(int ssl_error) noexcept {
   bool truncated = ssl_error == SSL_ERROR_SYSCALL && ERR_peek_error() == 0;
-  while (const unsigned long code = ERR_get_error()) {
-    const bool is_end = ERR_GET_LIB(code) == ERR_LIB_SSL &&
-                        ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
-    truncated |= is_end;
-    if (!is_end) errors_.add(code);
-  }
   if (truncated) errors_.add(ERR_PACK(ERR_LIB_SSL, 0, SSL_R_UNEXPECTED_EOF_WHILE_READING));
+  while (const unsigned long code = ERR_get_error()) {
+    truncated |= ERR_GET_LIB(code) == ERR_LIB_SSL &&
+                 ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+    errors_.add(code);
+  }
   return {truncated ? TlsStatus::truncated : TlsStatus::failed, 0};
 }
 
