@@ -353,7 +353,7 @@ EVENT2_EXPORT_SYMBOL struct bufferevent* bufferevent_filter_new(
 /**
  * Make two bufferevents, each of which reads what the other writes. Data moves when the writer has
  * EV_WRITE enabled and the reader EV_READ. Freeing one does not end the stream of the other, which
- * is just not connected any more.
+ * is just not connected any more: it reads and writes nothing, and no timeout of it runs.
  *
  * @param options BEV_OPT_DEFER_CALLBACKS is always set, BEV_OPT_CLOSE_ON_FREE has no effect
  * @param pair receives the two, each of which the caller frees

@@ -96,6 +96,7 @@ class PairStream final : public TimerStream {
 
  private:
   PairStream* other_end() const noexcept { return link_->ends[1 - side_]; }
+  bool can_move() const noexcept override { return other_end() != nullptr; }
 
   void on_output_added() override {
     const Hold hold(*this);
@@ -186,6 +187,7 @@ class PairStream final : public TimerStream {
 
   void on_partner_gone(bool tell) {
     if (tell) raise_event(BEV_EVENT_EOF | BEV_EVENT_READING);
+    adjust_timeouts();
     note_peer_gone();
   }
 

@@ -6,18 +6,6 @@
 #include "stream/from_loop.h"
 
 namespace ev {
-namespace {
-
-// A timeout runs only while the stream would really move bytes.
-void run_timer(Loop& loop, event& timer, const timeval& timeout, bool is_moving) {
-  if (is_moving && timerisset(&timeout)) {
-    loop.add(timer, &timeout);
-  } else if (has_flag(timer, EVLIST_TIMEOUT)) {
-    loop.remove_noblock(timer);
-  }
-}
-
-}  // namespace
 
 TimerStream::TimerStream(Loop& loop, int options) : Stream(loop, options) {
   assign(ev_read, &loop, -1, EV_PERSIST, read_event, this);
@@ -29,10 +17,19 @@ void TimerStream::adjust_timeouts() {
   restart_write_timeout();
 }
 
-void TimerStream::run_read_timer() { run_timer(loop(), ev_read, timeout_read, wants_read()); }
+// A timeout runs only while the stream would really move bytes.
+void TimerStream::run_timer(event& timer, const timeval& timeout, bool is_moving) {
+  if (is_moving && can_move() && timerisset(&timeout)) {
+    loop().add(timer, &timeout);
+  } else if (has_flag(timer, EVLIST_TIMEOUT)) {
+    loop().remove_noblock(timer);
+  }
+}
+
+void TimerStream::run_read_timer() { run_timer(ev_read, timeout_read, wants_read()); }
 
 void TimerStream::run_write_timer() {
-  run_timer(loop(), ev_write, timeout_write, wants_write() && !output->empty());
+  run_timer(ev_write, timeout_write, wants_write() && !output->empty());
 }
 
 void TimerStream::read_event(int, short, void* self) {

@@ -13,6 +13,8 @@ class TimerStream : public Stream {
 
   void adjust_timeouts() override;
   virtual void on_flush() {}
+  // False when no byte will come or go any more: then no timeout tells of it either.
+  virtual bool can_move() const noexcept { return true; }
   // Bytes moved: the time begins anew.
   void restart_read_timeout() {
     if (may_run(ev_read, timeout_read)) run_read_timer();
@@ -25,6 +27,7 @@ class TimerStream : public Stream {
   static bool may_run(const event& timer, const timeval& timeout) noexcept {
     return timerisset(&timeout) || has_flag(timer, EVLIST_TIMEOUT);
   }
+  void run_timer(event& timer, const timeval& timeout, bool is_moving);
   void run_read_timer();
   void run_write_timer();
   static void read_event(int, short, void* self);

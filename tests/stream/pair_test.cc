@@ -69,6 +69,21 @@ TEST_F(Pair, FreedInAnyOrderIsQuietAndForgotten) {
   EXPECT_EQ(b_.output_size(), 15U);
 }
 
+// "No longer generates events" (manual): stock still reports a timeout of reading.
+TEST_F(Pair, HasNoTimeoutsWithoutAPartner) {
+  const timeval soon = {0, 1000};
+  a_.write("bytes");
+  bufferevent_set_timeouts(b_.bev, &soon, &soon);
+  a_.free();
+  b_.write("nobody takes it");
+  run_for(20);
+  bufferevent_disable(b_.bev, EV_READ | EV_WRITE);
+  bufferevent_enable(b_.bev, EV_READ | EV_WRITE);
+  bufferevent_set_timeouts(b_.bev, &soon, &soon);
+  run_for(20);
+  EXPECT_EQ(b_.events, 0);
+}
+
 TEST_F(Pair, TellsOfAFreedPartnerIfAskedTo) {
   for (const int first : {0, 1}) {
     Ends ends{};
