@@ -17,6 +17,10 @@ void Contenders::note(Turn& turn, TimePoint now) {
   seen_now_ += turn.weight();
 }
 
+bool Contenders::besides(const Turn& turn) const {
+  return std::max(seen_before_, seen_now_) > turn.weight();
+}
+
 std::uint64_t Contenders::weight(std::uint64_t all, std::uint64_t waiting) const {
   const std::uint64_t seen = seen_before_ == 0 ? all : std::max(seen_before_, seen_now_);
   return std::max<std::uint64_t>({seen, waiting, 1});

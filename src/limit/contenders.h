@@ -19,6 +19,8 @@ class Contenders {
   void note(Turn& turn, TimePoint now);
   // `all` is the weight of all members, `waiting` that of those in the queue. At least 1.
   std::uint64_t weight(std::uint64_t all, std::uint64_t waiting) const;
+  // Whether somebody else has been seen.
+  bool besides(const Turn& turn) const;
 
  private:
   TimePoint epoch_ends_ = TimePoint::min();

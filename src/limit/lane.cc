@@ -47,6 +47,7 @@ void Lane::adopt(Turn& turn, std::uint32_t weight) {
   turn.weight_ = weight;
   turn.credit_ = 0;
   turn.left_at_ = TimePoint::min();
+  turn.turn_at_ = TimePoint::max();
   turn.seen_in_epoch_ = 0;
   all_weight_ += weight;
 }
@@ -71,9 +72,9 @@ std::uint64_t Lane::claim(Seat& seat, std::uint64_t wanted, TimePoint now) {
   if (seat.state_ == Seat::State::granted) return use_grant(seat, wanted);
   if (const std::uint64_t offer = offer_at_once(seat, wanted, now); offer != 0) {
     for (Lane* lane = this; lane != nullptr; lane = lane->lane_) lane->bucket_.reserve(offer, now);
-    seat.held_ = seat.given_ = offer;
-    seat.state_ = Seat::State::moving;
-    return offer;
+    seat.held_ = offer;
+    seat.got_it_at_once_ = true;
+    return use_grant(seat, wanted);
   }
   wait(seat, now);
   return seat.state_ == Seat::State::granted ? use_grant(seat, wanted) : 0;
@@ -81,6 +82,8 @@ std::uint64_t Lane::claim(Seat& seat, std::uint64_t wanted, TimePoint now) {
 
 // Tokens for a newcomer. Where somebody waits already, it has to queue behind.
 std::uint64_t Lane::offer_at_once(Seat& seat, std::uint64_t wanted, TimePoint now) {
+  const TimePoint served_at = root().served_at_;
+  if (seat.wants_more_ && seat.turn_at_ == served_at) return 0;
   std::uint64_t offer = wanted;
   for (Turn* turn = &seat; turn->lane_ != nullptr; turn = turn->lane_) {
     Lane& lane = *turn->lane_;
@@ -92,6 +95,7 @@ std::uint64_t Lane::offer_at_once(Seat& seat, std::uint64_t wanted, TimePoint no
     offer = lane.bucket_.offer(now, offer, lane.bucket_.worth_taking(now));
     if (offer == 0) return 0;
   }
+  for (Turn* turn = &seat; turn->lane_ != nullptr; turn = turn->lane_) turn->turn_at_ = served_at;
   return offer;
 }
 
@@ -109,6 +113,7 @@ std::uint64_t Lane::use_grant(Seat& seat, std::uint64_t wanted) {
   if (seat.queued()) seat.ring_->remove(seat);
   seat.state_ = Seat::State::moving;
   seat.given_ = std::min(seat.held_, wanted);
+  seat.wants_more_ = seat.given_ < wanted;
   return seat.given_;
 }
 
@@ -124,6 +129,7 @@ void Lane::settle(Seat& seat, std::uint64_t used, std::uint64_t payload, TimePoi
   seat.held_ -= reserved;
   if (used < seat.given_) {
     seat.credit_ = 0;  // it had less to move than it could have: it is not in need
+    seat.wants_more_ = false;
     give_back(seat, now);
   }
   seat.given_ = 0;
@@ -160,6 +166,7 @@ void Lane::cancel(Seat& seat, TimePoint now) {
   }
   seat.given_ = 0;
   seat.credit_ = 0;
+  seat.wants_more_ = false;
   seat.state_ = Seat::State::idle;
 }
 
@@ -250,15 +257,39 @@ void Lane::leave_assured(Lane& child) {
   root().promotions_.remove(child.promotion_hook_);
 }
 
-// Whose turn it is. A turn begins with a quantum. When quanta have become smaller since, by another
-// rate or weight, an overdraft is forgiven and what is left of a turn is cut.
-Turn& Lane::head() {
-  if (Turn* first = assured_turns_.first()) return static_cast<AssuredTurn*>(first)->owner;
+// Whose turn it is; null: nobody's for now, and the lane is throttled. A turn begins with a quantum.
+// When quanta have become smaller since, by another rate or weight, an overdraft is forgiven and
+// what is left of a turn is cut.
+Turn* Lane::head(TimePoint served_at, TimePoint now) {
+  if (Turn* first = assured_turns_.first()) return &static_cast<AssuredTurn*>(first)->owner;
   Turn& turn = *turns_.first();
   const auto most = static_cast<std::int64_t>(quantum(turn));
-  if (turn.credit_ <= 0) turn.credit_ += most;
+  if (turn.credit_ <= 0) {
+    if (turn.turn_at_ == served_at && rests_before(turn, now)) return nullptr;
+    turn.turn_at_ = served_at;
+    turn.credit_ += most;
+  }
   turn.credit_ = std::clamp<std::int64_t>(turn.credit_, 1, most);
-  return turn;
+  return &turn;
+}
+
+// Whoever has had its turn and is back first may find that nobody else waits: the others are still
+// moving what they got, or have not come yet. What is left over is theirs as well. So the lane
+// rests until a service is worth while; or, where waiting brings nothing, until the next one.
+bool Lane::rests_before(const Turn& turn, TimePoint now) {
+  if (all_weight_ == turn.weight_) return false;
+  const bool is_seat = turn.kind_ == Kind::seat;
+  if (is_seat && static_cast<const Seat&>(turn).got_it_at_once_) {
+    throttle(now, now);
+    return true;
+  }
+  if (!contenders_.besides(turn)) return false;
+  const std::int64_t left = bucket_.available(now);
+  if (left <= 0) return false;
+  const bool is_flowing = bucket_.is_flowing(now);
+  if (is_flowing && left >= static_cast<std::int64_t>(bucket_.worth_waking())) return false;
+  throttle(is_flowing ? time_of(0, now) : now, now);
+  return true;
 }
 
 // Lets this lane take turns above, and those above it in theirs, up to one that is out of tokens.
@@ -269,11 +300,15 @@ void Lane::activate(TimePoint now) {
   }
 }
 
-void Lane::throttle(std::uint64_t lacking, TimePoint now) {
+// When there will be what is lacking, and enough for a service.
+TimePoint Lane::time_of(std::uint64_t lacking, TimePoint now) {
+  return bucket_.wake_time(now, std::max(lacking, bucket_.worth_waking()));
+}
+
+void Lane::throttle(TimePoint until, TimePoint now) {
   bucket_.begin_wait(now);
   throttled_since_ = now;
-  const std::uint64_t target = std::max(lacking, bucket_.worth_waking());
-  root().throttled_lanes_.add(throttle_hook_, bucket_.wake_time(now, target));
+  root().throttled_lanes_.add(throttle_hook_, until);
   if (lane_ != nullptr && queued()) lane_->remove(*this, now);
 }
 
@@ -285,7 +320,7 @@ void Lane::end_throttle(TimePoint now) {
 
 void Lane::retime(TimePoint now) {
   if (!throttled()) return;
-  root().throttled_lanes_.add(throttle_hook_, bucket_.wake_time(now, bucket_.worth_waking()));
+  root().throttled_lanes_.add(throttle_hook_, std::min(throttle_hook_.due, time_of(0, now)));
 }
 
 void Lane::wake_due(TimePoint now) {
@@ -330,8 +365,11 @@ void Lane::dispatch(TimePoint now) {
 
 // Gives the next seat what is due to it, or takes the lane that lacks the tokens out of the round.
 void Lane::grant_next(TimePoint now) {
-  Turn* turn = &head();
-  while (turn->kind_ == Kind::lane) turn = &static_cast<Lane*>(turn)->head();
+  Turn* turn = head(served_at_, now);
+  while (turn != nullptr && turn->kind_ == Kind::lane) {
+    turn = static_cast<Lane*>(turn)->head(served_at_, now);
+  }
+  if (turn == nullptr) return;
   auto& seat = static_cast<Seat&>(*turn);
 
   auto grant = static_cast<std::uint64_t>(seat.credit_);
@@ -340,11 +378,12 @@ void Lane::grant_next(TimePoint now) {
   }
   for (Lane* lane = seat.lane_; lane != nullptr; lane = lane->lane_) {
     const std::uint64_t offer = lane->bucket_.offer(now, grant, grant);
-    if (offer == 0) return lane->throttle(grant, now);
+    if (offer == 0) return lane->throttle(lane->time_of(grant, now), now);
     grant = offer;
   }
   charge(seat, grant, now);
   seat.state_ = Seat::State::granted;
+  seat.got_it_at_once_ = false;
   woken_.push_back(seat);
 }
 

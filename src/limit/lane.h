@@ -9,7 +9,7 @@
 //          |     |                L: lane of a child group   S: seat of a stream
 //         S5    S6 -> S7          A throttled lane is in no ring until it is due.
 //
-// Tokens go round by deficit round robin (see turn.h). Child groups that are below their assured
+// Tokens go round by deficit round robin (see turn.h), for everybody one turn in a service. Child groups that are below their assured
 // rate are in a second ring as well, which goes first. Only who waits takes part, and serving costs
 // time per grant, not per member.
 //
@@ -92,11 +92,13 @@ class Lane final : public Turn {
   std::uint64_t use_grant(Seat& seat, std::uint64_t wanted);
   void give_back(Seat& seat, TimePoint now);
 
-  Turn& head();
+  Turn* head(TimePoint served_at, TimePoint now);
   void insert(Turn& turn, TimePoint now);
   void remove(Turn& turn, TimePoint now);
   void activate(TimePoint now);
-  void throttle(std::uint64_t lacking, TimePoint now);
+  void throttle(TimePoint until, TimePoint now);
+  bool rests_before(const Turn& turn, TimePoint now);
+  TimePoint time_of(std::uint64_t lacking, TimePoint now);
   void end_throttle(TimePoint now);
   void retime(TimePoint now);
   void wake_due(TimePoint now);

@@ -39,6 +39,8 @@ class Seat final : public Turn {
   std::uint64_t held_ = 0;   // tokens taken in advance
   std::uint64_t given_ = 0;  // the part of them that the last claim answered
   TimePoint granted_at_{};
+  bool wants_more_ = false;  // what it moved last was all that it got, and less than it had wanted
+  bool got_it_at_once_ = false;
 };
 
 }  // namespace ev

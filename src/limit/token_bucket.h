@@ -49,6 +49,10 @@ class TokenBucket {
   std::uint64_t worth_taking(TimePoint now) const;
   // What a wake-up should bring.
   std::uint64_t worth_waking() const { return chunk_; }
+  // Whether waiting brings more before long: not in the first tick, nor between strict ones.
+  bool is_flowing(TimePoint now) const {
+    return limit_.mode != RefillMode::ticks && flow_.due_from() <= now;
+  }
   // True of a full transfer where that carries less than a wake-up in turn brings. Not because the
   // wake-up was late: what it brings more then, the next one brings less.
   bool brings_more_than(std::uint64_t transfer) const {

@@ -40,6 +40,7 @@ class Turn {
   bool in_turn_ = false;                  // has had some of its turn, and not all
   std::int64_t credit_ = 0;               // below zero: took more than its turn, next time less
   TimePoint left_at_ = TimePoint::min();  // when it last left a ring
+  TimePoint turn_at_ = TimePoint::max();  // the service in or after which its last turn began
   Ring* ring_ = nullptr;
   Turn* next_ = nullptr;
   Turn* previous_ = nullptr;

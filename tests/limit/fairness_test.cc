@@ -3,6 +3,8 @@
 
 #include <memory>
 #include <random>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "limit/simulation.h"
@@ -164,6 +166,59 @@ TEST_F(GroupFairness, NobodyStarves) {
     }
   }
   EXPECT_LE(longest, round);
+}
+
+// What came in because a timer was late, or was there from the start, belongs to all, not to whoever
+// comes first or is back first.
+struct GreedyMembers : testing::TestWithParam<std::tuple<Duration, RefillMode>> {};
+
+TEST_P(GreedyMembers, GetNoMoreThanTheOthers) {
+  const auto [tick, mode] = GetParam();
+  // The site reaches its own limit within a strict tick, and its turn passes to the others then.
+  const double goal = mode == RefillMode::ticks ? 0.99 : 0.9985;
+  Simulation simulation;
+  SimGroup link(simulation, per_second(10'000'000, tick, 1, mode));
+  SimGroup site(simulation, per_second(8'000'000, tick, 1, mode));
+  ASSERT_TRUE(site.set_parent(&link, simulation.now));
+  site.set_weight(50);
+  for (int i = 0; i < 100; ++i) {
+    SimStream& stream = simulation.add_stream();
+    stream.throttle.join(i < 50 ? link : site, simulation.now);
+    stream.moves_per_turn = 1000;
+    stream.start();
+  }
+  std::vector<std::uint64_t> before(simulation.streams.size());
+  for (int second = 0; second < 10; ++second) {
+    for (const int late : {0, 8, 1, 3, 0, 5, 2, 12, 0, 1}) {
+      simulation.lateness = tick / 100 * late;
+      simulation.run_for(100ms);
+    }
+    std::vector<std::uint64_t> moved;
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      const std::uint64_t now = simulation.streams[i]->moved;
+      moved.push_back(now - std::exchange(before[i], now));
+    }
+    EXPECT_GE(jain(moved), goal) << "second " << second;
+  }
+  EXPECT_NEAR(static_cast<double>(link.total(Direction::write)), 1e8, 1.1e6);
+}
+
+INSTANTIATE_TEST_SUITE_P(Ticks, GreedyMembers,
+                         testing::Combine(testing::Values(100ms, 10ms),
+                                          testing::Values(RefillMode::smooth, RefillMode::ticks)));
+
+// The others are members, but nobody has seen them.
+TEST_F(GroupFairness, WhoeverComesAloneGetsWhatWasSavedUp) {
+  SimGroup group(simulation, per_second(10'000'000, 100ms, 10));
+  for (int i = 0; i < 1000; ++i) {
+    simulation.add_stream().throttle.join(group, simulation.now);
+  }
+  simulation.run_for(10s);
+  SimStream& stream = *simulation.streams[500];
+  stream.hunger = 5'000'000;
+  stream.start();
+  simulation.run_for(10ms);
+  EXPECT_EQ(stream.moved, 5'000'000u);
 }
 
 // Members come, go and pause at random; the sum keeps to the limit and all tokens find a taker.

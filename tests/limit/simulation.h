@@ -79,6 +79,7 @@ class SimStream final : public Throttled, public Timed {
   Throttle throttle;
   std::uint64_t hunger = UINT64_MAX;  // bytes that it still wants to move
   std::size_t largest_move = 262144;
+  int moves_per_turn = 1;
   std::uint64_t moved = 0;
   std::uint64_t moves = 0;
   std::uint64_t largest_seen = 0;
@@ -173,16 +174,18 @@ inline void SimStream::start(Direction direction) {
 }
 
 inline void SimStream::turn(Direction direction) {
-  const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(hunger, largest_move));
-  if (wanted == 0) return throttle.cancel(direction, simulation_.now);
-  const std::size_t room = throttle.allowance(direction, simulation_.now, wanted);
-  if (room == 0) return;
-  throttle.spend(direction, room, simulation_.now);
-  moved += room;
-  hunger -= room;
-  ++moves;
-  largest_seen = std::max<std::uint64_t>(largest_seen, room);
-  simulation_.record(room, *this);
+  for (int move = 0; move < moves_per_turn; ++move) {
+    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(hunger, largest_move));
+    if (wanted == 0) return throttle.cancel(direction, simulation_.now);
+    const std::size_t room = throttle.allowance(direction, simulation_.now, wanted);
+    if (room == 0) return;
+    throttle.spend(direction, room, simulation_.now);
+    moved += room;
+    hunger -= room;
+    ++moves;
+    largest_seen = std::max<std::uint64_t>(largest_seen, room);
+    simulation_.record(room, *this);
+  }
   simulation_.ready.emplace_back(this, direction);
 }
 
