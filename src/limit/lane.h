@@ -9,9 +9,10 @@
 //          |     |                L: lane of a child group   S: seat of a stream
 //         S5    S6 -> S7          A throttled lane is in no ring until it is due.
 //
-// Tokens go round by deficit round robin (see turn.h), for everybody one turn in a service. Child groups that are below their assured
-// rate are in a second ring as well, which goes first. Only who waits takes part, and serving costs
-// time per grant, not per member.
+// Tokens go round by deficit round robin (see turn.h), and in one service nobody begins two turns
+// while others compete. Child groups that are below their assured rate are in a second ring as
+// well, which goes first. Only who waits takes part, and serving costs time per grant, not per
+// member.
 //
 // Guarded by the lock of the tree.
 #pragma once
