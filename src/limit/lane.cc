@@ -95,7 +95,7 @@ std::uint64_t Lane::offer_at_once(Seat& seat, std::uint64_t wanted, TimePoint no
     offer = lane.bucket_.offer(now, offer, lane.bucket_.worth_taking(now));
     if (offer == 0) return 0;
   }
-  for (Turn* turn = &seat; turn->lane_ != nullptr; turn = turn->lane_) turn->turn_at_ = served_at;
+  seat.turn_at_ = served_at;
   return offer;
 }
 
@@ -265,7 +265,12 @@ Turn* Lane::head(TimePoint served_at, TimePoint now) {
   Turn& turn = *turns_.first();
   const auto most = static_cast<std::int64_t>(quantum(turn));
   if (turn.credit_ <= 0) {
-    if (turn.turn_at_ == served_at && rests_before(turn, now)) return nullptr;
+    if (turn.turn_at_ == served_at) {
+      if (const auto until = rest_before(turn, now)) {
+        throttle(*until, now);
+        return nullptr;
+      }
+    }
     turn.turn_at_ = served_at;
     turn.credit_ += most;
   }
@@ -275,21 +280,17 @@ Turn* Lane::head(TimePoint served_at, TimePoint now) {
 
 // Whoever has had its turn and is back first may find that nobody else waits: the others are still
 // moving what they got, or have not come yet. What is left over is theirs as well. So the lane
-// rests until a service is worth while; or, where waiting brings nothing, until the next one.
-bool Lane::rests_before(const Turn& turn, TimePoint now) {
-  if (all_weight_ == turn.weight_) return false;
-  const bool is_seat = turn.kind_ == Kind::seat;
-  if (is_seat && static_cast<const Seat&>(turn).got_it_at_once_) {
-    throttle(now, now);
-    return true;
-  }
-  if (!contenders_.besides(turn)) return false;
+// rests until a service is worth while; or, where waiting brings nothing, until the next one, which
+// is not before the next turn of the loop. Empty: no need to.
+std::optional<TimePoint> Lane::rest_before(const Turn& turn, TimePoint now) {
   const std::int64_t left = bucket_.available(now);
-  if (left <= 0) return false;
-  const bool is_flowing = bucket_.is_flowing(now);
-  if (is_flowing && left >= static_cast<std::int64_t>(bucket_.worth_waking())) return false;
-  throttle(is_flowing ? time_of(0, now) : now, now);
-  return true;
+  if (left <= 0) return std::nullopt;
+  const bool is_seat = turn.kind_ == Kind::seat;
+  if (is_seat && static_cast<const Seat&>(turn).got_it_at_once_) return now;
+  if (!contenders_.besides(turn)) return std::nullopt;
+  if (!bucket_.is_flowing(now)) return now;
+  if (left >= static_cast<std::int64_t>(bucket_.worth_waking())) return std::nullopt;
+  return time_of(0, now);
 }
 
 // Lets this lane take turns above, and those above it in theirs, up to one that is out of tokens.
@@ -320,7 +321,7 @@ void Lane::end_throttle(TimePoint now) {
 
 void Lane::retime(TimePoint now) {
   if (!throttled()) return;
-  root().throttled_lanes_.add(throttle_hook_, std::min(throttle_hook_.due, time_of(0, now)));
+  root().throttled_lanes_.add(throttle_hook_, time_of(0, now));
 }
 
 void Lane::wake_due(TimePoint now) {

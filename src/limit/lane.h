@@ -98,7 +98,7 @@ class Lane final : public Turn {
   void remove(Turn& turn, TimePoint now);
   void activate(TimePoint now);
   void throttle(TimePoint until, TimePoint now);
-  bool rests_before(const Turn& turn, TimePoint now);
+  std::optional<TimePoint> rest_before(const Turn& turn, TimePoint now);
   TimePoint time_of(std::uint64_t lacking, TimePoint now);
   void end_throttle(TimePoint now);
   void retime(TimePoint now);

@@ -215,10 +215,21 @@ TEST_F(GroupFairness, WhoeverComesAloneGetsWhatWasSavedUp) {
   }
   simulation.run_for(10s);
   SimStream& stream = *simulation.streams[500];
-  stream.hunger = 5'000'000;
+  stream.hunger = 10'000'000;
   stream.start();
   simulation.run_for(10ms);
-  EXPECT_EQ(stream.moved, 5'000'000u);
+  EXPECT_EQ(stream.moved, 10'000'000u) << "to the last byte, not only while it is much";
+}
+
+// Turns are still as short as a thousand need them.
+TEST_F(GroupFairness, AFewThatRemainUseAllOfTheRate) {
+  SimGroup group(simulation, per_second(10'000'000, 100ms));
+  for (int i = 0; i < 1000; ++i) member(group).moves_per_turn = 1000;
+  simulation.run_for(1s);
+  for (std::size_t i = 2; i < simulation.streams.size(); ++i) simulation.streams[i]->hunger = 0;
+  const std::uint64_t before = group.total(Direction::write);
+  simulation.run_for(400ms);
+  EXPECT_NEAR(static_cast<double>(group.total(Direction::write) - before), 4e6, 6e5);
 }
 
 // Members come, go and pause at random; the sum keeps to the limit and all tokens find a taker.

@@ -255,6 +255,29 @@ TEST_F(GroupTest, TokensGivenByHandWakeAtOnce) {
   EXPECT_EQ(stream.moved, 510u);
 }
 
+// The group only rests for a moment, so that others may come.
+TEST_F(GroupTest, WhatIsThereIsNotPutOffToTheNextTick) {
+  SimGroup group(simulation, per_second(200'000, 1s, 1, RefillMode::ticks));
+  SimStream& first = member(group);
+  member(group);
+  first.moves_per_turn = 100;
+  first.start();
+  simulation.run_for(1us);
+  EXPECT_EQ(first.moved, 100'000u) << "half is left to the other one";
+  simulation.run_for(10ms);
+  EXPECT_EQ(first.moved, 200'000u);
+}
+
+TEST_F(GroupTest, TheOnlyMemberMakesNoRoomForOthers) {
+  SimGroup group(simulation, per_second(200'000, 1s));
+  SimStream& stream = member(group);
+  stream.moves_per_turn = 100;
+  stream.start();
+  simulation.run_for(900ms);
+  EXPECT_EQ(stream.moved, 200'000u);
+  EXPECT_EQ(group.services, 0u);
+}
+
 TEST_F(GroupTest, ExactModeHoldsForTheSumOfAllMembers) {
   const Limit limit = per_second(1'000'000, 10ms, 2, RefillMode::exact);
   SimGroup group(simulation, limit);
