@@ -210,6 +210,7 @@ struct evbuffer final : ev::Allocated {
 
   ssize_t receive(int fd, void* into, std::size_t most) noexcept;
   void take_in(ev::Chain& chunk, std::size_t size) noexcept;
+  ev::Chain* moved_to_smaller(ev::Chain& chunk, std::size_t size) noexcept;
   ev::IoResult send_bytes(int fd, std::size_t most) noexcept;
   ev::IoResult send_file(int fd, std::size_t most) noexcept;
 

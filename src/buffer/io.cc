@@ -97,26 +97,30 @@ ssize_t evbuffer::receive(int fd, void* into, std::size_t most) noexcept {
   return ::read(fd, into, most);
 }
 
-// Keeps the chunk only when it is well filled, or when there is nowhere else to put the bytes:
-// otherwise it stays hot for the next read.
+// A well filled chunk stays as it is. Less goes into room that is there, and little into a chain that
+// fits; then the chunk stays hot for the next read. In between, copying would cost more than the
+// memory is worth, most of which was never touched.
 void evbuffer::take_in(Chain& chunk, std::size_t size) noexcept {
-  Chain* copy = nullptr;
-  if (2 * size < chunk.capacity) {
-    if (room() >= size) {
-      std::copy_n(chunk.memory, size, last_->tail());
-      add_to_tail(size);
-      return chunk.release();
-    }
-    const std::size_t enough = grown(size, last_);
-    if (ev::class_for(enough) < chunk.size_class) copy = Chain::try_make(enough);
+  if (2 * size < chunk.capacity && room() >= size) {
+    std::copy_n(chunk.memory, size, last_->tail());
+    add_to_tail(size);
+    return chunk.release();
   }
-  if (copy != nullptr) {
-    std::copy_n(chunk.memory, size, copy->memory);
-    chunk.release();
-  }
-  Chain* kept = copy != nullptr ? copy : &chunk;
+  Chain* kept = &chunk;
+  if (4 * size < chunk.capacity) kept = moved_to_smaller(chunk, size);
   kept->length = size;
   link_back(kept);
+}
+
+// The chunk itself when no smaller one is to be had.
+Chain* evbuffer::moved_to_smaller(Chain& chunk, std::size_t size) noexcept {
+  const std::size_t enough = grown(size, last_);
+  if (ev::class_for(enough) >= chunk.size_class) return &chunk;
+  Chain* copy = Chain::try_make(enough);
+  if (copy == nullptr) return &chunk;
+  std::copy_n(chunk.memory, size, copy->memory);
+  chunk.release();
+  return copy;
 }
 
 // --- Writing ---
