@@ -5,7 +5,8 @@ usage: check_headers.py [INCLUDE_DIR]
 
 Each header must compile without warnings as the first and only include of a translation unit, in C
 and in C++ (those of bevel/ in C++ only), with and without <sys/queue.h> before it, and must leave
-none of the macros of that header behind.
+none of the macros of that header behind. Included first, it must bring event-config.h, which asks
+the system's headers for all their names, before any of these: programs rely on that.
 """
 
 import pathlib
@@ -24,6 +25,9 @@ CXX_COMPILERS = [
 ]
 QUEUE_MACROS = ["TAILQ_ENTRY", "TAILQ_HEAD", "LIST_ENTRY", "LIST_HEAD"]
 
+# Has no use for event-config.h, in libevent neither.
+WITHOUT_CONFIG = "keyvalq_struct.h"
+
 # Programs include the headers from these situations. The second keeps the feature macros of
 # event-config.h from having any effect, since <stdio.h> has settled them.
 PROLOGUES = {
@@ -38,6 +42,9 @@ def translation_unit(prologue, header):
     if "queue" not in prologue:
         for macro in QUEUE_MACROS:
             lines += [f"#ifdef {macro}", f"#error {macro} is left behind", "#endif"]
+    if not prologue and header.name != WITHOUT_CONFIG:
+        lines += ["#include <features.h>", "#ifndef __USE_GNU"]
+        lines += ["#error a header of the system came before event-config.h", "#endif"]
     lines.append("int one_declaration_for_pedantic_compilers;")
     return "\n".join(lines) + "\n"
 

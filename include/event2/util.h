@@ -10,8 +10,10 @@
  * Conventions for results and pointers: see event2/event.h.
  */
 
-#include <errno.h>
+/* First: it says which names the headers of the system shall declare. */
 #include <event2/event-config.h>
+
+#include <errno.h>
 #include <event2/visibility.h>
 #include <netdb.h>
 #include <stdarg.h>
