@@ -11,9 +11,8 @@
  */
 
 /* First: it says which names the headers of the system shall declare. */
-#include <event2/event-config.h>
-
 #include <errno.h>
+#include <event2/event-config.h>
 #include <event2/visibility.h>
 #include <netdb.h>
 #include <stdarg.h>

@@ -49,6 +49,8 @@ void Lane::adopt(Turn& turn, std::uint32_t weight) {
   turn.left_at_ = TimePoint::min();
   turn.turn_at_ = TimePoint::max();
   turn.seen_in_epoch_ = 0;
+  turn.shared_seen_ = shared_;
+  turn.lag_ = 0;
   all_weight_ += weight;
 }
 
@@ -89,8 +91,7 @@ std::uint64_t Lane::offer_at_once(Seat& seat, std::uint64_t wanted, TimePoint no
     Lane& lane = *turn->lane_;
     if (!lane.empty() || lane.throttled()) return 0;
     const std::int64_t have = std::max<std::int64_t>(lane.bucket_.available(now), 0);
-    const Wide competing = lane.contenders_.weight(lane.all_weight_, lane.waiting_weight_);
-    const Wide even = static_cast<Wide>(have) * turn->weight_ / competing;
+    const Wide even = static_cast<Wide>(have) * turn->weight_ / lane.competing();
     offer = std::min(offer, std::max(lane.quantum(*turn), static_cast<std::uint64_t>(even)));
     offer = lane.bucket_.offer(now, offer, lane.bucket_.worth_taking(now));
     if (offer == 0) return 0;
@@ -140,15 +141,25 @@ void Lane::settle(Seat& seat, std::uint64_t used, std::uint64_t payload, TimePoi
 void Lane::give_back(Seat& seat, TimePoint now) {
   const std::uint64_t tokens = std::exchange(seat.held_, 0);
   if (tokens == 0) return;
-  for (Lane* lane = this; lane != nullptr; lane = lane->lane_) {
-    lane->bucket_.settle(tokens, 0, now);
-    if (lane->queued()) {
-      const std::uint64_t most = lane->lane_->quantum(*lane);
-      lane->credit_ += static_cast<std::int64_t>(std::min(tokens, most));
-      lane->credit_ = std::min(lane->credit_, static_cast<std::int64_t>(most));
-    }
-    lane->retime(now);
+  for (Turn* turn = &seat; turn->lane_ != nullptr; turn = turn->lane_) {
+    Lane& lane = *turn->lane_;
+    lane.bucket_.settle(tokens, 0, now);
+    lane.take_back(*turn, tokens);
+    lane.retime(now);
   }
+}
+
+// As if it had never had them. A seat begins its next turn anew.
+void Lane::take_back(Turn& turn, std::uint64_t tokens) {
+  const bool is_lane = turn.kind_ == Kind::lane;
+  if (is_lane && turn.queued()) {
+    const std::uint64_t most = quantum(turn);
+    turn.credit_ += static_cast<std::int64_t>(std::min(tokens, most));
+    turn.credit_ = std::min(turn.credit_, static_cast<std::int64_t>(most));
+  }
+  if (is_lane && static_cast<Lane&>(turn).assured_) return;  // they may be of its assured rate
+  shared_ -= tokens;
+  turn.lag_ += static_cast<std::int64_t>(tokens);
 }
 
 void Lane::cancel(Seat& seat, TimePoint now) {
@@ -186,10 +197,9 @@ std::uint64_t Lane::share(const Seat& seat, TimePoint now) {
 }
 
 std::uint64_t Lane::quantum(const Turn& turn) const {
-  const std::uint64_t competing = contenders_.weight(all_weight_, waiting_weight_);
-  const std::uint64_t unit =
-      std::max({round_bytes_ / competing, std::min(packet, horizon_bytes_ / competing), min_share_,
-                std::uint64_t{1}});
+  const std::uint64_t all = competing();
+  const std::uint64_t unit = std::max(
+      {round_bytes_ / all, std::min(packet, horizon_bytes_ / all), min_share_, std::uint64_t{1}});
   return std::min(unit, largest_unit) * turn.weight_;
 }
 
@@ -205,7 +215,7 @@ std::uint64_t Lane::portion(Turn& turn, TimePoint now) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(tokens, 0));
   };
   const std::uint64_t due =
-      at_least_none(child.assured_->level.tokens()) + at_least_none(child.advance_);
+      at_least_none(child.assured_->level.tokens()) + at_least_none(child.lag_);
   return std::min(most, std::max<std::uint64_t>(due, 1));
 }
 
@@ -215,14 +225,19 @@ bool Lane::assured_now(TimePoint now) {
   return assured_->level.tokens() >= static_cast<std::int64_t>(assured_->some);
 }
 
+// Whoever lags goes first: who cannot use up a turn, because of a limit of its own for example,
+// would else wait a whole round for each of the small portions it can use, and never get its part.
 void Lane::insert(Turn& turn, TimePoint now) {
   const bool gone_long = turn.left_at_ == TimePoint::min() || now - turn.left_at_ > credit_life;
+  count_part(turn);
   if (gone_long) {
     turn.credit_ = 0;
-    if (turn.kind_ == Kind::lane) static_cast<Lane&>(turn).forget_advance(shared_);
+    turn.lag_ = std::max<std::int64_t>(turn.lag_, 0);
   }
   waiting_weight_ += turn.weight_;
-  if (turn.in_turn_ && turn.credit_ > 0) {
+  const bool is_late = lags(turn);
+  if (is_late) turn.credit_ = static_cast<std::int64_t>(quantum(turn));
+  if (is_late || (turn.in_turn_ && turn.credit_ > 0)) {
     turns_.push_front(turn);
   } else {
     turns_.push_back(turn);
@@ -393,6 +408,7 @@ void Lane::charge(Seat& seat, std::uint64_t tokens, TimePoint now) {
   seat.granted_at_ = now;
   seat.credit_ -= static_cast<std::int64_t>(tokens);
   seat.in_turn_ = seat.credit_ > 0;
+  seat.lane_->share_out(seat, tokens);
   for (Lane* lane = seat.lane_; lane != nullptr; lane = lane->lane_) {
     lane->bucket_.reserve(tokens, now);
     if (lane->lane_ != nullptr) lane->lane_->charge_turn(*lane, tokens, now);
@@ -414,8 +430,7 @@ void Lane::charge_turn(Lane& child, std::uint64_t tokens, TimePoint now) {
     child.credit_ -= static_cast<std::int64_t>(tokens);
     child.in_turn_ = child.credit_ > 0;
   }
-  shared_ += tokens - assured;
-  if (child.assured_) advance(child, static_cast<std::int64_t>(tokens - assured));
+  share_out(child, tokens - assured);
   if (!goes_first) {
     if (!child.in_turn_) turns_.rotate();
     return;
@@ -426,14 +441,27 @@ void Lane::charge_turn(Lane& child, std::uint64_t tokens, TimePoint now) {
   enter_assured(child, now);
 }
 
-// Adds its part of what was shared out since it was looked at last, and takes off what it had.
-void Lane::advance(Lane& child, std::int64_t had) {
-  const auto most = static_cast<std::int64_t>(quantum(child));
-  const std::uint64_t competing = contenders_.weight(all_weight_, waiting_weight_);
-  const Wide part = Wide{shared_ - child.shared_seen_} * child.weight_ / competing;
-  child.shared_seen_ = shared_;
-  child.advance_ += static_cast<std::int64_t>(std::min(part, Wide{max_tokens / 2})) - had;
-  child.advance_ = std::clamp(child.advance_, -most, most);
+void Lane::share_out(Turn& turn, std::uint64_t tokens) {
+  shared_ += tokens;
+  count_part(turn);
+  turn.lag_ -= static_cast<std::int64_t>(tokens);
+}
+
+// Adds to its lag its part of what was shared out since it was looked at last.
+void Lane::count_part(Turn& turn) {
+  const auto shared = static_cast<std::int64_t>(shared_ - turn.shared_seen_);
+  turn.shared_seen_ = shared_;
+  const auto all = static_cast<SignedWide>(competing());
+  const SignedWide lag = turn.lag_ + SignedWide{shared} * turn.weight_ / all;
+  const SignedWide most = std::min<Wide>(2 * Wide{quantum(turn)}, max_tokens);
+  turn.lag_ = static_cast<std::int64_t>(std::clamp(lag, -most, most));
+}
+
+// By more than waiting for the next turn explains: those of all others come before it.
+bool Lane::lags(const Turn& turn) const {
+  const std::uint64_t all = competing();
+  const std::uint64_t others = all - std::min<std::uint64_t>(all, turn.weight_);
+  return turn.lag_ > static_cast<std::int64_t>(Wide{quantum(turn)} * others / all);
 }
 
 std::optional<TimePoint> Lane::next_service() const {

@@ -10,7 +10,8 @@
 //         S5    S6 -> S7          A throttled lane is in no ring until it is due.
 //
 // Tokens go round by deficit round robin (see turn.h), and in one service nobody begins two turns
-// while others compete. Child groups that are below their assured rate are in a second ring as
+// while others compete. Whoever came short of its part, being away or held up by a limit of its own
+// when its turn came, goes first until that is made up for. Child groups that are below their assured rate are in a second ring as
 // well, which goes first. Only who waits takes part, and serving costs time per grant, not per
 // member.
 //
@@ -84,6 +85,8 @@ class Lane final : public Turn {
   bool empty() const { return turns_.empty(); }
   bool throttled() const { return throttle_hook_.queued; }
 
+  // The weight that shares in what there is; at least 1.
+  std::uint64_t competing() const { return contenders_.weight(all_weight_, waiting_weight_); }
   std::uint64_t quantum(const Turn& turn) const;
   std::uint64_t portion(Turn& turn, TimePoint now);
   bool assured_now(TimePoint now);
@@ -108,11 +111,10 @@ class Lane final : public Turn {
   void grant_next(TimePoint now);
   void charge(Seat& seat, std::uint64_t tokens, TimePoint now);
   void charge_turn(Lane& child, std::uint64_t tokens, TimePoint now);
-  void advance(Lane& child, std::int64_t had);
-  void forget_advance(std::uint64_t shared) {
-    shared_seen_ = shared;
-    advance_ = 0;
-  }
+  void share_out(Turn& turn, std::uint64_t tokens);
+  void take_back(Turn& turn, std::uint64_t tokens);
+  void count_part(Turn& turn);
+  bool lags(const Turn& turn) const;
   void enter_assured(Lane& child, TimePoint now);
   void leave_assured(Lane& child);
 
@@ -125,9 +127,7 @@ class Lane final : public Turn {
   Ring turns_;
   Ring assured_turns_;
   AssuredTurn assured_turn_{*this};
-  std::uint64_t shared_ = 0;       // tokens handed out in turns, those of assured rates not counted
-  std::uint64_t shared_seen_ = 0;  // of the lane above: up to where our part has been counted
-  std::int64_t advance_ = 0;       // that part, less what we had of it
+  std::uint64_t shared_ = 0;  // tokens handed out in turns, those of assured rates not counted
   std::uint64_t all_weight_ = 0;
   std::uint64_t waiting_weight_ = 0;
   Contenders contenders_;

@@ -88,7 +88,7 @@ std::size_t Throttle::allowance(Direction direction, TimePoint now, std::size_t 
       wait_for_own(side, tokens, now);
       return 0;
     }
-    end_own_wait(side, now);
+    end_own_wait(side);
     tokens = offer;
   }
   tokens = group_claim(side, tokens, now);
@@ -119,7 +119,7 @@ void Throttle::spend(Direction direction, std::size_t bytes, TimePoint now) {
 void Throttle::cancel(Direction direction, TimePoint now) {
   Side& side = this->side(direction);
   group_cancel(side, now);
-  end_own_wait(side, now);
+  end_own_wait(side);
   end_wait(side, now);
   side.least = 0;
 }
@@ -157,35 +157,34 @@ void Throttle::begin_wait(Side& side, TimePoint now) {
   if (side.waiting) return;
   side.waiting = true;
   side.waiting_since = now;
+  if (side.own) side.own->begin_wait(now);
   ++side.stats.waits;
 }
 
 void Throttle::end_wait(Side& side, TimePoint now) {
   if (!side.waiting) return;
   side.waiting = false;
+  if (side.own) side.own->end_wait(now);
   side.stats.throttled += std::max(now - side.waiting_since, Duration::zero());
 }
 
 void Throttle::wait_for_own(Side& side, std::uint64_t wanted, TimePoint now) {
   if (side.own_wake) return;
   begin_wait(side, now);
-  side.own->begin_wait(now);
   side.own_wake = wanted < side.own->worth_waking() ? side.own->wake_time(now, wanted)
                                                     : side.own->wake_in_turn(now, phase_);
   rearm();
 }
 
-void Throttle::end_own_wait(Side& side, TimePoint now) {
+void Throttle::end_own_wait(Side& side) {
   if (!side.own_wake) return;
   side.own_wake.reset();
-  side.own->end_wait(now);
   rearm();
 }
 
 // Its time has come: whatever there is by then is worth taking.
 void Throttle::finish_own_wait(Side& side, TimePoint now) {
   side.own_wake.reset();
-  side.own->end_wait(now);
   side.least = 1;
   end_wait(side, now);
 }

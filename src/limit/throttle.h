@@ -101,7 +101,7 @@ class Throttle final : public Allocated {
   void group_settle(Side& side, std::uint64_t tokens, std::uint64_t payload, TimePoint now);
   void group_cancel(Side& side, TimePoint now);
   void wait_for_own(Side& side, std::uint64_t wanted, TimePoint now);
-  void end_own_wait(Side& side, TimePoint now);
+  void end_own_wait(Side& side);
   void begin_wait(Side& side, TimePoint now);
   void end_wait(Side& side, TimePoint now);
   void finish_own_wait(Side& side, TimePoint now);

@@ -1,7 +1,8 @@
 // A place in a round of turns: what a lane gives its tokens to, one after the other. A turn belongs
 // to one stream (Seat) or to the streams of a child group (Lane). In a round each turn may move its
 // quantum, weight times the lane's unit; what it has left of it is its credit. Whoever leaves in
-// its turn and comes back at once goes on where it stopped.
+// its turn and comes back at once goes on where it stopped. How far it is behind its part of what
+// all turns got is its lag; it is kept within two quanta, so that nobody saves up an absence.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +40,8 @@ class Turn {
   std::uint32_t seen_in_epoch_ = 0;
   bool in_turn_ = false;                  // has had some of its turn, and not all
   std::int64_t credit_ = 0;               // below zero: took more than its turn, next time less
+  std::uint64_t shared_seen_ = 0;         // of the lane: up to where our part has been counted
+  std::int64_t lag_ = 0;                  // that part, less what we had of it
   TimePoint left_at_ = TimePoint::min();  // when it last left a ring
   TimePoint turn_at_ = TimePoint::max();  // the service in or after which its last turn began
   Ring* ring_ = nullptr;

@@ -232,6 +232,64 @@ TEST_F(GroupFairness, AFewThatRemainUseAllOfTheRate) {
   EXPECT_NEAR(static_cast<double>(group.total(Direction::write) - before), 4e6, 6e5);
 }
 
+// Members with limits of their own in a group of greedy ones.
+struct OwnLimits {
+  double group_rate;
+  Duration group_tick;
+  int limited;
+  double own_rate;
+  Duration own_tick;
+  int greedy;
+};
+
+void PrintTo(const OwnLimits& value, std::ostream* out) {
+  *out << value.limited << " with " << value.own_rate << " B/s each beside " << value.greedy
+       << " in a group of " << value.group_rate << " B/s";
+}
+
+struct OwnLimitsInAGroup : testing::TestWithParam<OwnLimits> {};
+
+// A limit of their own makes them ask for little at a time. They do not wait a round for each bit.
+TEST_P(OwnLimitsInAGroup, LeaveEverybodyItsPart) {
+  const OwnLimits& given = GetParam();
+  Simulation simulation;
+  const auto per = [](double rate, Duration tick) {
+    return per_second(static_cast<std::uint64_t>(rate), tick);
+  };
+  SimGroup group(simulation, per(given.group_rate, given.group_tick));
+  const CfgRef own = make_cfg(per(given.own_rate, given.own_tick));
+  const auto all = static_cast<std::size_t>(given.limited + given.greedy);
+  for (std::size_t i = 0; i < all; ++i) {
+    SimStream& stream = simulation.add_stream();
+    if (i < static_cast<std::size_t>(given.limited)) {
+      stream.throttle.set_cfg(own.get(), simulation.now);
+    }
+    stream.throttle.join(group, simulation.now);
+    stream.start();
+  }
+  simulation.run_for(2s);
+  std::vector<std::uint64_t> before;
+  for (const auto& stream : simulation.streams) before.push_back(stream->moved);
+  simulation.run_for(20s);
+  const double even = given.group_rate / static_cast<double>(all);
+  const double limited = std::min(given.own_rate, even);
+  const double greedy = (given.group_rate - limited * given.limited) / given.greedy;
+  for (std::size_t i = 0; i < all; ++i) {
+    const bool is_limited = i < static_cast<std::size_t>(given.limited);
+    const auto moved = static_cast<double>(simulation.streams[i]->moved - before[i]) / 20;
+    EXPECT_NEAR(moved / (is_limited ? limited : greedy), 1, 0.06) << "member " << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Groups, OwnLimitsInAGroup,
+    testing::Values(OwnLimits{5e4, 1s, 1, 5e3, 1ms, 4}, OwnLimits{5e4, 1s, 1, 5e3, 100ms, 4},
+                    OwnLimits{1e5, 100ms, 10, 2e3, 100ms, 10},
+                    OwnLimits{1e5, 100ms, 1, 1e4, 100ms, 20},  // more than its part
+                    OwnLimits{1e5, 100ms, 1, 4700, 100ms, 20}, OwnLimits{1e5, 1ms, 5, 3e3, 1ms, 20},
+                    OwnLimits{1e6, 10ms, 10, 2e4, 10ms, 10},
+                    OwnLimits{1e6, 100ms, 1, 9e5, 100ms, 10}));
+
 // Members come, go and pause at random; the sum keeps to the limit and all tokens find a taker.
 TEST_F(GroupFairness, TheRateIsKeptWhateverMembersDo) {
   std::mt19937_64 random(5);

@@ -77,6 +77,55 @@ TEST_F(Hierarchy, EightLevelsDeliver) {
   EXPECT_NEAR(static_cast<double>(stream.moved), 1e7, 1e5);
 }
 
+// It is away until its own limit lets it ask again, and then does not wait a whole round.
+TEST_F(Hierarchy, AChildThatIsLimitedBelowItsPartGetsItsLimit) {
+  for (const Duration tick : {1000ms, 100ms, 10ms, 1ms}) {
+    SimGroup link(simulation, per_second(100'000, 100ms));
+    SimGroup slow(simulation, per_second(10'000, tick));
+    SimGroup busy(simulation, per_second(1'000'000, 100ms));
+    ASSERT_TRUE(slow.set_parent(&link, simulation.now));
+    ASSERT_TRUE(busy.set_parent(&link, simulation.now));
+    for (int i = 0; i < 3; ++i) member(slow);
+    for (int i = 0; i < 10; ++i) member(busy);
+    SimStream& heavy = member(link);
+    heavy.throttle.set_weight(5);
+    simulation.run_for(2s);
+    const std::uint64_t before = heavy.moved;
+    EXPECT_NEAR(rate_of(slow, 20s), 10'000, 300) << "tick " << tick / 1ms << " ms";
+    EXPECT_NEAR(static_cast<double>(heavy.moved - before) / 20, 75'000, 5'000);
+    simulation.ready.clear();
+    simulation.streams.clear();
+  }
+}
+
+// A stream is away while it moves its turn; the streams of a group relieve one another.
+TEST_F(Hierarchy, AStreamBesideAGroupGetsItsWeight) {
+  struct Case {
+    std::uint64_t rate;
+    Duration tick;
+    int in_group;
+  };
+  for (const Case& one : {Case{100'000, 100ms, 10}, Case{1'000'000, 100ms, 10},
+                          Case{1'000'000, 10ms, 10}, Case{50'000, 1000ms, 5}}) {
+    for (const std::uint32_t weight : {1u, 2u, 4u, 5u, 7u, 8u, 12u, 30u, 50u}) {
+      SimGroup link(simulation, per_second(one.rate, one.tick));
+      SimGroup crowd(simulation, per_second(10 * one.rate, one.tick));
+      ASSERT_TRUE(crowd.set_parent(&link, simulation.now));
+      for (int i = 0; i < one.in_group; ++i) member(crowd);
+      SimStream& stream = member(link);
+      stream.throttle.set_weight(weight);
+      simulation.run_for(2s);
+      const std::uint64_t before = stream.moved;
+      const double crowd_rate = rate_of(crowd, 40s);
+      const double ratio = static_cast<double>(stream.moved - before) / 40 / crowd_rate;
+      EXPECT_NEAR(ratio / weight, 1, 0.05)
+          << "weight " << weight << ", " << one.rate << " B/s, tick " << one.tick / 1ms << " ms";
+      simulation.ready.clear();
+      simulation.streams.clear();
+    }
+  }
+}
+
 TEST_F(Hierarchy, SiblingsShareByWeight) {
   SimGroup link(simulation, per_second(1'000'000));
   SimGroup a(simulation, per_second(1'000'000));
