@@ -10,9 +10,10 @@
  * Conventions for results and pointers: see event2/event.h.
  */
 
-/* First: it says which names the headers of the system shall declare. */
-#include <errno.h>
+/* First, as it says which names the headers of the system shall declare. clang-format off */
 #include <event2/event-config.h>
+/* clang-format on */
+#include <errno.h>
 #include <event2/visibility.h>
 #include <netdb.h>
 #include <stdarg.h>
