@@ -116,8 +116,9 @@ typedef void (*bevel_pipe_cb)(struct bufferevent* a, struct bufferevent* b, int 
 /**
   Splices two bufferevents of one event_base: what arrives at one is written to the other, both
   ways, by moving chains. A side that takes bytes slower than they come stops the other side's
-  reading (at most 256 KiB wait in each input and output), and an end of one side is passed on as a
-  half close. The callbacks of both are taken, which the program must not set meanwhile and which are
+  reading (at most 256 KiB wait in each input and output, or below a filter with a function what that
+  makes of as much, on top of 128 KiB), and an end of one side is passed on as a half close. The
+  callbacks of both are taken, which the program must not set meanwhile and which are
   NULL afterwards, and their marks for reading until the pipe is over; both directions of both are
   enabled; limits of the output do not bind it. A timeout ends it with ETIMEDOUT. Free one of them to
   end the pipe at once, without `done`: the other one is left as it is, without callbacks.

@@ -29,6 +29,11 @@ ev_ssize_t room_under(std::size_t high, const evbuffer& buffer, bufferevent_flus
   return static_cast<ev_ssize_t>(high - std::min(high, buffer.size()));
 }
 
+// Of what leaves a filter, this much waits in the output below, or what the program's mark there
+// allows; half of it is enough to send for a while. A function is not told, as it may need all that
+// there is to go on.
+constexpr std::size_t most_below = 256 * 1024;
+
 class FilterStream final : public TimerStream {
  public:
   FilterStream(Stream& lower, const FilterFunctions& functions, int options)
@@ -87,6 +92,7 @@ class FilterStream final : public TimerStream {
       if (is_freed()) return 1;
     }
     if ((what & EV_WRITE) != 0) {
+      const Raised flushing(is_flushing_);
       if (filter_output(mode)) produced = true;
       if (is_freed()) return 1;
     }
@@ -151,7 +157,7 @@ class FilterStream final : public TimerStream {
   bool hand_on(const void* data, std::size_t size) override {
     Stream& lower = link_.lower();
     if (functions_.output != pass_through || is_filtering_output_ || !wants_write() ||
-        lower.wm_write.high != 0)
+        lower.wm_write.high != 0 || is_full(lower) || size > most_below - lower.output->size())
       return false;
     const StackDepth depth;
     if (depth.is_too_deep()) return false;
@@ -291,15 +297,14 @@ class FilterStream final : public TimerStream {
     Stream& lower = link_.lower();
     evbuffer& destination = *lower.output;
     if (output_broke_ || is_freed()) return false;
-    if (mode == BEV_NORMAL && !may_filter_more_output(mode)) return false;
+    if (mode == BEV_NORMAL && !may_filter_more_output(mode)) return note_room_below(), false;
     if (is_limited(Direction::write)) lower.reserve_extras();
     bool produced = false;
     do {
       const std::size_t had = output->size();
       const std::size_t added = lower.output_added();
       lower.take_output_grew();
-      const ev_ssize_t limit =
-          granted(Direction::write, room_under(lower.wm_write.high, destination, mode), mode);
+      const ev_ssize_t limit = granted(Direction::write, room_below(mode), mode);
       if (limit == 0) break;
       const auto result = functions_.output(output, &destination, limit, mode, functions_.context);
       account(Direction::write, lower.output_added() - added);
@@ -318,11 +323,42 @@ class FilterStream final : public TimerStream {
       }
       produced = true;
     } while (may_filter_more_output(mode));
+    if (!is_freed()) note_room_below();
     return produced;
   }
 
-  static bool is_full(Stream& lower) {
-    return lower.wm_write.high != 0 && lower.output->size() >= lower.wm_write.high;
+  bool is_full(const Stream& lower) const noexcept {
+    const std::size_t high = lower.wm_write.high;
+    if (high == 0) return !is_flushing_ && lower.output->size() >= most_below / 2;
+    return lower.output->size() >= high;
+  }
+
+  // What may go down in one step; negative: no limit.
+  ev_ssize_t room_below(bufferevent_flush_mode mode) const noexcept {
+    const Stream& lower = link_.lower();
+    if (lower.wm_write.high != 0) return room_under(lower.wm_write.high, *lower.output, mode);
+    if (is_flushing_ || functions_.output != pass_through) return -1;
+    return room_under(most_below, *lower.output, mode);
+  }
+
+  // Output that waits for the stream below is waiting to be written: its time counts. The write
+  // callback below goes on with it; but that never comes if the stream below is a filter which
+  // keeps a few bytes for want of more, so we also ask to hear of each step there.
+  void note_room_below() {
+    const bool waits = wants_write() && !output->empty() && is_full(link_.lower());
+    if (waits && !waits_for_room_) {
+      link_layer_below();
+      if (!has_flag(ev_write, EVLIST_TIMEOUT)) restart_write_timeout();
+    }
+    waits_for_room_ = waits;
+  }
+
+  void on_progress_below() override {
+    if (!waits_for_room_ || is_freed()) return;
+    restart_write_timeout();  // for a peer that is slow, but takes bytes
+    const Stream& lower = link_.lower();
+    if (!is_full(lower)) pump_soon();
+    if (!lower.output->empty()) output_progressed();  // else whoever tells us has called it
   }
 
   static void lower_read(bufferevent*, void* self) {
@@ -359,6 +395,8 @@ class FilterStream final : public TimerStream {
   FilterFunctions functions_;
   UnderlyingLink link_;
   bool is_filtering_output_ = false;
+  bool is_flushing_ = false;     // the program wants all of the output to go down
+  bool waits_for_room_ = false;  // below, with output that the filter may have
   bool is_ending_ = false;
   bool output_needs_more_ = false;  // the filter can do nothing with what is in the output
   bool input_needs_more_ = false;   // nor with what waits below

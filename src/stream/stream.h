@@ -187,6 +187,8 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   void output_progressed() {
     if (rare() != nullptr) note_output();
   }
+  // After link_layer_below(), when output has left the stream below.
+  virtual void on_progress_below() {}
   // Everything written has reached the kernel (or, for a pair, the partner).
   virtual bool is_drained() const noexcept { return output_.empty(); }
   void set_drain_callback(bevel_drain_cb callback, void* arg);
@@ -256,6 +258,8 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   virtual bool hand_on(const void*, std::size_t) { return false; }
   // Timeouts were set: adjust those that are running.
   virtual void adjust_timeouts() = 0;
+  // From now on it tells us when its output has left. Throws std::bad_alloc.
+  void link_layer_below() { underlying()->extras().above = this; }
 
   // --- for subclasses: the last steps of moving bytes; the user may free the stream in each ---
   void deliver_read(int options = 0) {

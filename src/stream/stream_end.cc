@@ -46,8 +46,10 @@ void Stream::note_output() {
   StreamExtras& state = *rare();
   if (state.drain_notice != nullptr) state.drain_notice->output_left();
   if (state.shutdown != nullptr) state.shutdown->step_soon();
-  // The layers above wait until nothing is left in this one.
-  if (state.above != nullptr && output_.empty()) state.above->output_progressed();
+  if (state.above == nullptr) return;
+  // The layers above wait until nothing is left in this one, or until there is room.
+  if (output_.empty()) state.above->output_progressed();
+  state.above->on_progress_below();
 }
 
 void Stream::note_event(short what) {

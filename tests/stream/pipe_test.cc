@@ -130,6 +130,21 @@ TEST_P(Pipes, HoldUpTheFastSide) {
   EXPECT_TRUE(right_.got == pattern(much));
 }
 
+TEST_P(Pipes, HoldUpTheFastSideAlsoWithoutMarksBelow) {
+  pipe();
+  bufferevent_disable(right_.bev, EV_READ);
+  constexpr std::size_t much = 8U << 20;
+  left_.write(pattern(much));
+  settle();
+  for (bufferevent* bev = b_; bev != nullptr; bev = bufferevent_get_underlying(bev)) {
+    EXPECT_LE(evbuffer_get_length(bufferevent_get_output(bev)), 256U * 1024);
+  }
+  EXPECT_LE(evbuffer_get_length(bufferevent_get_input(a_)), 256U * 1024);
+  bufferevent_enable(right_.bev, EV_READ);
+  ASSERT_TRUE(run_until([&] { return right_.got.size() == much; }));
+  EXPECT_TRUE(right_.got == pattern(much));
+}
+
 TEST_P(Pipes, CarryWhatALowMarkWouldKeepAndGiveTheMarksBack) {
   bufferevent_setwatermark(a_, EV_READ, 100, 1000);
   bufferevent_setwatermark(b_, EV_READ, 100, 1000);
