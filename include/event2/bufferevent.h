@@ -216,8 +216,9 @@ EVENT2_EXPORT_SYMBOL struct evbuffer* bufferevent_get_output(struct bufferevent*
  * write: enabled, not held back by a watermark or a rate limit and, for writing, with output. When
  * it has passed the direction is disabled and BEV_EVENT_TIMEOUT is reported, together with
  * BEV_EVENT_READING or BEV_EVENT_WRITING. While a socket is connecting, the time for writing counts,
- * too, and is reported each time it passes; a TLS handshake that takes longer than either ends with
- * BEV_EVENT_TIMEOUT alone.
+ * too, and is reported each time it passes. A TLS handshake that takes longer than either, as a whole
+ * and whatever it waits for, ends the stream with BEV_EVENT_TIMEOUT alone; setting timeouts meanwhile
+ * gives it the new ones from then on.
  *
  * @param timeout_read the longest time without reading anything; NULL or zero for none, not negative
  * @param timeout_write the longest time without writing anything; NULL or zero for none, not negative

@@ -53,6 +53,7 @@ void TlsStream::shake_hands() {
   switch (step.status) {
     case TlsStatus::done:
       shaking_hands_ = false;
+      forget_handshake_time();
       if (send_ciphertext()) raise_event(BEV_EVENT_CONNECTED);
       return;
     case TlsStatus::want_read:

@@ -61,6 +61,7 @@ int TlsStream::fd() const noexcept { return link_ ? link_.lower().fd() : FdStrea
 // Of what the old connection carried, nothing makes sense to the new one.
 void TlsStream::forget_connection() {
   loop().remove_noblock(wake_);
+  forget_handshake_time();
   inbound_.take_front(inbound_.size());
   outbound_.take_front(outbound_.size());
   for (Stream* layer = link_.pointer(); layer != nullptr; layer = layer->underlying()) {
@@ -134,7 +135,7 @@ void TlsStream::stop(short what) {
 
 void TlsStream::adjust_timeouts() {
   if (!is_up()) return FdStream::adjust_timeouts();
-  loop().remove_timer(ev_read);
+  forget_handshake_time();
   loop().remove_timer(ev_write);
   if (!is_pumping_) wait_as_needed();
 }
@@ -229,8 +230,7 @@ void TlsStream::on_connected() {
 void TlsStream::on_timeout(short direction) {
   if (!shaking_hands_ || is_connecting()) return FdStream::on_timeout(direction);
   ended_ = true;
-  loop().remove_noblock(ev_read);
-  loop().remove_noblock(ev_write);
+  wait_as_needed();
   fail(BEV_EVENT_TIMEOUT, ETIMEDOUT);
 }
 
@@ -260,6 +260,7 @@ void TlsStream::lower_event(bufferevent*, short what, void* self) {
     const bool begins = (what & BEV_EVENT_CONNECTED) != 0 && stream.shaking_hands_;
     const bool ends = (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) != 0;
     stream.wire_ended_ |= (what & BEV_EVENT_EOF) != 0;
+    if (begins) stream.forget_handshake_time();
     if ((begins || ends) && !stream.pump(Moves::read)) return;
     if (begins || (what & BEV_EVENT_EOF) != 0) return;
     if (ends && stream.needs_no_goodbye()) return;

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "stream/fd_stream.h"
 #include "stream/underlying_link.h"
@@ -107,6 +108,9 @@ class TlsStream final : public FdStream, private TlsWire {
   void wait_as_needed();
   void wait_for_bytes(bool wanted);
   void wait_for_room();
+  void time_handshake();
+  std::optional<TimePoint> end_of_handshake();
+  void forget_handshake_time();
   void run_timer(event& timer, const timeval& timeout, bool wanted);
   void continue_next_turn();
   void park();
@@ -126,6 +130,7 @@ class TlsStream final : public FdStream, private TlsWire {
   evbuffer inbound_;
   evbuffer outbound_;
   event wake_{};  // the next turn, or a descriptor of the engine's that we are parked on
+  std::optional<TimePoint> handshake_ends_;  // the program's patience with the first one
   TlsState initial_state_;
   bool shaking_hands_ = false;  // for the first time
   bool renewing_ = false;       // the program is owed an event when the new handshake is over

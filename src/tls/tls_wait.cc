@@ -30,6 +30,31 @@ void TlsStream::wait_as_needed() {
   const bool has_room = link_ || inbound_.size() < most_ciphertext / 2;
   wait_for_bytes(needs_bytes && has_room && !reads_next_turn_ && !wire_ended_ && !read_ended_);
   wait_for_room();
+  if (shaking_hands_) time_handshake();
+}
+
+// Also while it is parked. A time for the whole: a peer that sends byte by byte would be waited for
+// as long as it likes.
+void TlsStream::time_handshake() {
+  if (!handshake_ends_) handshake_ends_ = end_of_handshake();
+  if (handshake_ends_ && !is_running(ev_read)) loop().set_timer(ev_read, handshake_ends_);
+}
+
+// After the shorter one of the timeouts that are set.
+std::optional<TimePoint> TlsStream::end_of_handshake() {
+  std::optional<TimePoint> end;
+  for (const timeval& timeout : {timeout_read, timeout_write}) {
+    if (!timerisset(&timeout)) continue;
+    const TimePoint point = loop().now() + to_microseconds(timeout);
+    if (!end || point < *end) end = point;
+  }
+  return end;
+}
+
+// Its time begins anew, if it goes on.
+void TlsStream::forget_handshake_time() {
+  handshake_ends_.reset();
+  loop().remove_timer(ev_read);
 }
 
 void TlsStream::wait_for_bytes(bool wanted) {
@@ -44,8 +69,9 @@ void TlsStream::wait_for_bytes(bool wanted) {
   } else if (!wanted && is_watched(ev_read)) {
     loop().remove_noblock(ev_read);
   }
-  // It is the program's time: a handshake or it itself wants to read.
-  const bool runs = wanted && (shaking_hands_ || wants_read());
+  if (shaking_hands_) return;
+  // It is the program's time: it wants to read. Who parked a new handshake is waited for, too.
+  const bool runs = (wanted || parked_) && wants_read();
   if (!runs || !is_running(ev_read)) run_timer(ev_read, timeout_read, runs);
 }
 
@@ -59,8 +85,9 @@ void TlsStream::wait_for_room() {
   } else if (!link_ && is_watched(ev_write)) {
     loop().remove_noblock(ev_write);
   }
-  const bool is_stuck = link_ ? may_write && !output->empty() : is_full && !is_limited;
-  const bool runs = is_stuck && (shaking_hands_ || wants_write());
+  const bool is_held_up = (link_ && may_write) || (parked_ && wants_write() && !write_ended_);
+  const bool is_stuck = (is_held_up && !output->empty()) || (!link_ && is_full && !is_limited);
+  const bool runs = is_stuck && wants_write() && !shaking_hands_;
   if (!runs || !is_running(ev_write)) run_timer(ev_write, timeout_write, runs);
   if (!has_more || is_full) return;
   if (has_max_single_write()) {
@@ -70,10 +97,15 @@ void TlsStream::wait_for_room() {
   }
 }
 
-// Starts it anew, or stops it. For a watched descriptor the event is the timer as well.
+// Starts it anew, or stops it. For a watched descriptor the event is the timer as well; one that is
+// not watched stays so.
 void TlsStream::run_timer(event& timer, const timeval& timeout, bool wanted) {
   if (wanted && timerisset(&timeout)) {
-    loop().add(timer, &timeout);
+    if (link_ || is_watched(timer)) {
+      loop().add(timer, &timeout);
+    } else {
+      loop().set_timer(timer, loop().now() + to_microseconds(timeout));
+    }
   } else if (is_running(timer)) {
     loop().remove_timer(timer);
   }

@@ -120,5 +120,99 @@ TEST_P(AsyncTest, IsTimedWhileItWaits) {
   expect_connection(talk);
 }
 
+// A callback of the program's that has to be called again.
+struct Decision {
+  bool is_open = true;
+  int asked = 0;
+};
+
+int decide(SSL*, void* arg) {
+  Decision& decision = *static_cast<Decision*>(arg);
+  decision.asked++;
+  return decision.is_open ? -1 : 1;
+}
+
+struct Patience {
+  Version version;
+  Transport transport;
+  short timeout;
+};
+
+void PrintTo(const Patience& row, std::ostream* out) {
+  *out << name_of(row.version) << name_of(row.transport)
+       << (row.timeout == EV_READ ? "Read" : "Write");
+}
+
+class PatienceTest : public testing::TestWithParam<Patience> {
+ protected:
+  void* server() {
+    SSL_CTX_set_cert_cb(context.get(), decide, &decision);
+    SSL_CTX_set_options(context.get(), SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION);
+    return context.connection();
+  }
+  void* client() const { return openssl().connection(Role::client, GetParam().version); }
+  void set_timeout(const Peer& peer) const {
+    static const timeval time{0, 30000};
+    const bool reads = GetParam().timeout == EV_READ;
+    bufferevent_set_timeouts(peer.bev(), reads ? &time : nullptr, reads ? nullptr : &time);
+  }
+
+  Decision decision;
+  const OpenSslContext context{Role::server, GetParam().version};
+  Conversation talk{openssl(), client(), openssl(), server(), GetParam().transport};
+};
+
+std::vector<Patience> patiences() {
+  std::vector<Patience> rows;
+  for (const Version version : {Version::tls12, Version::tls13}) {
+    for (const Transport way : {Transport::socket, Transport::pair, Transport::filter}) {
+      for (const short timeout : {short{EV_READ}, short{EV_WRITE}})
+        rows.push_back({version, way, timeout});
+    }
+  }
+  return rows;
+}
+
+INSTANTIATE_TEST_SUITE_P(OpenSsl, PatienceTest, testing::ValuesIn(patiences()),
+                         testing::PrintToStringParamName());
+
+TEST_P(PatienceTest, EndsWithAHandshakeThatWaits) {
+  for (Peer* end : {&talk.client, &talk.server}) end->enable(EV_READ | EV_WRITE);
+  ASSERT_TRUE(talk.run_until([&] { return decision.asked > 0; }));
+  set_timeout(talk.server);
+  talk.client.write("bytes meanwhile");
+  talk.server.disable(EV_READ | EV_WRITE);
+  talk.server.enable(EV_READ | EV_WRITE);
+  ASSERT_TRUE(talk.run_until([&] { return !talk.server.events.empty(); }));
+  EXPECT_EQ(talk.server.events, std::vector<short>{BEV_EVENT_TIMEOUT});
+  EXPECT_EQ(decision.asked, 1);
+  decision.is_open = false;
+  EXPECT_EQ(bevel_tls_resume(talk.server.bev()), 0);
+  talk.loop.turns(5);
+  EXPECT_EQ(decision.asked, 1) << "the stream is over";
+  EXPECT_EQ(talk.server.events.size(), 1U);
+}
+
+TEST_P(PatienceTest, EndsWithANewHandshakeThatWaits) {
+  if (GetParam().version != Version::tls12) return;
+  decision.is_open = false;
+  ASSERT_TRUE(talk.connect());
+  decision = {};
+  ASSERT_EQ(openssl().renegotiate(talk.server.bev()), 0);
+  ASSERT_TRUE(talk.run_until([&] { return decision.asked > 0; }));
+  talk.server.write("later");
+  set_timeout(talk.server);
+  ASSERT_TRUE(talk.run_until([&] { return talk.server.events.size() > 1; }));
+  const short side = GetParam().timeout == EV_READ ? BEV_EVENT_READING : BEV_EVENT_WRITING;
+  EXPECT_EQ(talk.server.events.back(), BEV_EVENT_TIMEOUT | side);
+  talk.loop.turns(5);
+  EXPECT_EQ(talk.server.events.size(), 2U);
+  // Only the patience with the peer is over.
+  decision.is_open = false;
+  talk.server.enable(EV_READ | EV_WRITE);
+  EXPECT_EQ(bevel_tls_resume(talk.server.bev()), 0);
+  EXPECT_TRUE(talk.run_until([&] { return talk.client.received == "later"; }));
+}
+
 }  // namespace
 }  // namespace tls_test

@@ -1,4 +1,5 @@
 // How a TLS connection ends or fails, with each library.
+#include <event2/bufferevent_struct.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -195,16 +196,63 @@ TEST_P(EndingsTest, WriteTimeoutsComeOnceAndDisable) {
   }
 }
 
-TEST_P(EndingsTest, HandshakesTimeOutOnce) {
+const timeval late{3600, 0};
+
+TEST_P(EndingsTest, HandshakesTimeOutOnceByEitherTimeout) {
+  const timeval* const pairs[][2] = {{&soon, nullptr}, {nullptr, &soon}, {&late, &soon}};
   for (const Role role : {Role::client, Role::server}) {
-    listen_to_socket(role);
-    bufferevent_set_timeouts(peer.bev(), &soon, nullptr);
+    for (const auto& [read, write] : pairs) {
+      listen_to_socket(role);
+      bufferevent_set_timeouts(peer.bev(), read, write);
+      ASSERT_TRUE(loop.run_until([&] { return !peer.events.empty(); }));
+      loop.turns(5);
+      EXPECT_EQ(peer.events, std::vector<short>{BEV_EVENT_TIMEOUT});
+      peer.free();
+      peer.events.clear();
+      ::close(sockets[1]);
+    }
+  }
+}
+
+TEST_P(EndingsTest, HandshakesOnAnotherStreamTimeOut) {
+  for (const bool writing : {false, true}) {
+    bufferevent* pair[2];
+    ASSERT_EQ(bufferevent_pair_new(loop.base(), 0, pair), 0);
+    peer.own(library.over(loop.base(), pair[0], library.connection(Role::client, version),
+                          BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE));
+    bufferevent_set_timeouts(peer.bev(), writing ? nullptr : &soon, writing ? &soon : nullptr);
     ASSERT_TRUE(loop.run_until([&] { return !peer.events.empty(); }));
     loop.turns(5);
     EXPECT_EQ(peer.events, std::vector<short>{BEV_EVENT_TIMEOUT});
     peer.free();
     peer.events.clear();
-    ::close(sockets[1]);
+    bufferevent_free(pair[1]);
+  }
+}
+
+TEST_P(EndingsTest, HandshakesHaveTheirTimeAsAWhole) {
+  static const char header[] = {0x16, 0x03, 0x01, 0x20, 0x00};
+  listen_to_socket(Role::server);
+  bufferevent_set_timeouts(peer.bev(), &soon, &soon);
+  ASSERT_EQ(::write(sockets[1], header, sizeof header), 5);
+  const auto trickle = [](evutil_socket_t fd, short, void*) {
+    EXPECT_EQ(::send(fd, "\1", 1, MSG_NOSIGNAL), 1);
+  };
+  event* tap = event_new(loop.base(), sockets[1], EV_TIMEOUT | EV_PERSIST, trickle, nullptr);
+  const timeval often{0, 2000};
+  event_add(tap, &often);
+  EXPECT_TRUE(loop.run_until([&] { return !peer.events.empty(); }));
+  EXPECT_EQ(peer.events, std::vector<short>{BEV_EVENT_TIMEOUT});
+  event_free(tap);
+  ::close(sockets[1]);
+}
+
+TEST_P(EndingsTest, TheTimeOfAHandshakeEndsWithIt) {
+  for (const Transport way : {Transport::socket, Transport::pair}) {
+    Conversation talk(library, library, version, way);
+    bufferevent_set_timeouts(talk.server.bev(), nullptr, &late);
+    ASSERT_TRUE(talk.connect());
+    EXPECT_EQ(event_pending(&talk.server.bev()->ev_read, EV_TIMEOUT, nullptr), 0);
   }
 }
 
