@@ -9,6 +9,8 @@ void Contenders::note(Turn& turn, TimePoint now) {
     const bool followed_on = epoch_ != 0 && now - epoch_ends_ < epoch_length;
     seen_before_ = followed_on ? seen_now_ : 0;
     seen_now_ = 0;
+    longest_before_ = followed_on ? longest_now_ : 0;
+    longest_now_ = 0;
     epoch_ends_ = now + epoch_length;
     if (++epoch_ == 0) epoch_ = 1;
   }
@@ -23,7 +25,7 @@ bool Contenders::besides(const Turn& turn) const {
 
 std::uint64_t Contenders::weight(std::uint64_t all, std::uint64_t waiting) const {
   const std::uint64_t seen = seen_before_ == 0 ? all : std::max(seen_before_, seen_now_);
-  return std::max<std::uint64_t>({seen, waiting, 1});
+  return std::max<std::uint64_t>({seen, waiting, longest_now_, longest_before_, 1});
 }
 
 }  // namespace ev

@@ -235,6 +235,7 @@ void Lane::insert(Turn& turn, TimePoint now) {
     turn.lag_ = std::max<std::int64_t>(turn.lag_, 0);
   }
   waiting_weight_ += turn.weight_;
+  contenders_.note_queue(waiting_weight_);
   const bool is_late = lags(turn);
   if (is_late) turn.credit_ = static_cast<std::int64_t>(quantum(turn));
   if (is_late || (turn.in_turn_ && turn.credit_ > 0)) {
