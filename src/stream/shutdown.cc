@@ -44,10 +44,10 @@ void Shutdown::run_step(event_callback*, void* self) {
 void Shutdown::step() {
   Stream& stream = stream_;
   if (stream.is_freed()) return;
-  if (stage_ == Stage::over) return finish(outcome_);
+  if (stage_ == Stage::over) return finish();
   if (stage_ == Stage::draining) {
     if (!stream.is_ready_to_end()) {
-      if (stream.is_cut_off()) finish(BEVEL_SHUTDOWN_ERROR);
+      if (stream.is_cut_off()) end(BEVEL_SHUTDOWN_ERROR);
       return;
     }
     stage_ = Stage::ending;
@@ -57,13 +57,13 @@ void Shutdown::step() {
     if (!stream.is_shut_down_by(*this)) return;
     if (stage_ == Stage::over) return;  // meanwhile, and another step comes
     if (ended == EndOutput::in_progress) return;
-    if (ended == EndOutput::failed) return finish(BEVEL_SHUTDOWN_ERROR);
-    if (!wait_for_peer_) return finish(BEVEL_SHUTDOWN_CLEAN);
+    if (ended == EndOutput::failed) return end(BEVEL_SHUTDOWN_ERROR);
+    if (!wait_for_peer_) return end(BEVEL_SHUTDOWN_CLEAN);
     begin_waiting();
     if (!stream.is_shut_down_by(*this)) return;
   }
   const bool is_over = stream.has_ended() || stream.is_abandoned();
-  if (stage_ == Stage::waiting && is_over) finish(BEVEL_SHUTDOWN_CLEAN);
+  if (stage_ == Stage::waiting && is_over) end(BEVEL_SHUTDOWN_CLEAN);
 }
 
 // The same.
@@ -88,6 +88,10 @@ void Shutdown::on_event(short what) {
   }
 }
 
+void Shutdown::on_callbacks_ran() {
+  if (stage_ == Stage::over) step_soon();
+}
+
 // Behind the callbacks that tell the program why.
 void Shutdown::end_soon(bevel_shutdown_outcome outcome) {
   if (stage_ == Stage::over) return;
@@ -99,13 +103,22 @@ void Shutdown::end_soon(bevel_shutdown_outcome outcome) {
 void Shutdown::on_timeout(int, short, void* self) {
   Shutdown& shutdown = *static_cast<Shutdown*>(self);
   from_loop(shutdown.stream_, [&] {
-    if (!shutdown.stream_.is_freed()) shutdown.finish(BEVEL_SHUTDOWN_TIMEOUT);
+    if (!shutdown.stream_.is_freed()) shutdown.end_soon(BEVEL_SHUTDOWN_TIMEOUT);
   });
 }
 
-void Shutdown::finish(bevel_shutdown_outcome outcome) {
+void Shutdown::end(bevel_shutdown_outcome outcome) {
+  stage_ = Stage::over;
+  outcome_ = outcome;
+  finish();
+}
+
+// The program may free the stream now: what it is owed comes before that, and then the next step.
+void Shutdown::finish() {
   Stream& stream = stream_;
+  if (stream.owes_callbacks()) return;
   const bevel_shutdown_cb done = done_;
+  const bevel_shutdown_outcome outcome = outcome_;
   void* arg = arg_;
   stream.end_shutdown();  // that was this object
   if (done != nullptr) stream.call_user([&] { done(&stream, outcome, arg); });

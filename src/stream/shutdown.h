@@ -30,6 +30,8 @@ class Shutdown : public Allocated {
 
   // The output shrank, the layer below finished, or the peer ended.
   void step_soon();
+  // Deferred callbacks of the stream, or of one below it, have run.
+  void on_callbacks_ran();
   // An event of the stream (BEV_EVENT_*).
   void on_event(short what);
   // Unless it is decided already.
@@ -47,7 +49,8 @@ class Shutdown : public Allocated {
 
   void step();
   void begin_waiting();
-  void finish(bevel_shutdown_outcome outcome);
+  void end(bevel_shutdown_outcome outcome);
+  void finish();
   static void run_step(event_callback*, void* self);
   static void on_timeout(int, short, void* self);
   static void free_stream(event_callback*, void* self);

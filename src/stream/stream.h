@@ -166,6 +166,8 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   bool is_shut_down_by(const Shutdown& shutdown) const noexcept;  // and not freed
   // The same for whoever began it, if it did.
   void end_shutdown_of(const void* arg) noexcept;
+  // Read or event callbacks are due, in this layer or from those below it.
+  bool owes_callbacks() const noexcept;
   // The peer's last byte has been read.
   bool has_ended() const noexcept { return ended_; }
   // Output that this layer has turned into something else and not sent yet.
@@ -339,6 +341,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   void link_layers();
   void note_output();
   void note_event(short what);
+  void note_callbacks_ran() noexcept;
   void note_output_added(std::size_t size);
   void note_input_changed();
   template <class Call>

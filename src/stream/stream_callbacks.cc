@@ -88,6 +88,7 @@ void Stream::run_deferred(event_callback*, void* self) {
   }
   const Hold hold(stream, std::adopt_lock);
   stream.run_pending_callbacks();
+  if (stream.rare() != nullptr) stream.note_callbacks_ran();
 }
 
 // The order is a promise: the connection is there before its bytes are, and its end comes after

@@ -74,6 +74,18 @@ void Stream::for_each_shutdown_above(Call call) noexcept {
   }
 }
 
+bool Stream::owes_callbacks() const noexcept {
+  for (const Stream* layer = this; layer != nullptr; layer = layer->underlying()) {
+    const bool owes = layer->read_callback_pending_ || layer->pending_events_ != 0;
+    if (owes && !layer->freed_) return true;
+  }
+  return false;
+}
+
+void Stream::note_callbacks_ran() noexcept {
+  for_each_shutdown_above([](Shutdown& shutdown) { shutdown.on_callbacks_ran(); });
+}
+
 void Stream::note_peer_gone() noexcept {
   ended_ = true;
   for_each_shutdown_above([](Shutdown& shutdown) { shutdown.step_soon(); });

@@ -106,6 +106,39 @@ TEST_P(Shutdowns, OfBothDirectionsWaitForThePeersEnd) {
   EXPECT_EQ(a_.got, "answer");
 }
 
+// `done` may free the stream: whatever layer has put callbacks off, they come before it.
+TEST_P(Shutdowns, AreOverBehindTheLastBytesAndTheEnd) {
+  std::size_t got = 0;
+  int events = 0;
+  outcome_.then = [&] {
+    got = a_.got.size();
+    events = a_.events;
+    a_.free();
+  };
+  b_.on_event = [&](short) { bevel_shutdown(b_.bev, EV_WRITE, nullptr, nullptr, nullptr); };
+  a_.write("bytes");
+  b_.write(pattern(30'000));
+  shut_down(a_, EV_READ | EV_WRITE);
+  ASSERT_TRUE(run_until([&] { return outcome_.calls > 0; }));
+  EXPECT_EQ(got, 30'000U);
+  EXPECT_EQ(events, 1);
+}
+
+TEST_P(Shutdowns, AreOverBehindTheErrorThatEndsThem) {
+  int events = 0;
+  outcome_.then = [&] {
+    events = a_.events;
+    a_.free();
+  };
+  block();
+  shut_down(a_, EV_WRITE);
+  settle();
+  bufferevent_trigger_event(lowest(a_.bev), BEV_EVENT_ERROR | BEV_EVENT_WRITING,
+                            BEV_TRIG_DEFER_CALLBACKS);
+  ASSERT_TRUE(run_until([&] { return outcome_.calls > 0; }));
+  EXPECT_EQ(events, 1);
+}
+
 TEST_P(Shutdowns, DropWhatNobodyReads) {
   bufferevent_setcb(a_.bev, nullptr, nullptr, nullptr, nullptr);
   bufferevent_setwatermark(a_.bev, EV_READ, 0, 1000);
