@@ -50,6 +50,7 @@ void TlsStream::shake_hands() {
     const Raised scope(in_engine_);
     step = engine_->handshake();
   }
+  if (wire_error_ != 0) return fail_wire(wire_error_, BEV_EVENT_READING);
   switch (step.status) {
     case TlsStatus::done:
       shaking_hands_ = false;

@@ -71,6 +71,7 @@ void TlsStream::forget_connection() {
   shaking_hands_ = initial_state_ != TlsState::open;
   ended_ = read_ended_ = write_ended_ = wire_ended_ = parked_ = renewing_ = said_goodbye_ = false;
   engine_wants_bytes_ = reads_next_turn_ = false;
+  wire_error_ = 0;
   replaced_ = true;
   lower_end_ = EndOutput::in_progress;
 }
@@ -171,10 +172,23 @@ IoResult TlsStream::receive(void* into, std::size_t most) noexcept {
     return {static_cast<ssize_t>(size), 0};
   }
   if (wire_ended_) return {0, 0};
+  if (link_) return {-1, EAGAIN};
+  if (in_engine_) return reads_as_asked() ? receive_asked(into, most) : IoResult{-1, EAGAIN};
   // A program that calls its TLS library itself, as for a shutdown by hand, finds the plain
   // descriptor.
-  if (in_engine_ || link_) return {-1, EAGAIN};
   return IoResult::of(::recv(FdStream::fd(), into, most, 0));
+}
+
+// Handshakes do not wait for tokens, but what the peer sends right behind its own does: it stays in
+// the kernel, since libraries ask for one record and no more. A wire that fails does so when the
+// library has returned.
+IoResult TlsStream::receive_asked(void* into, std::size_t most) noexcept {
+  const IoResult got = IoResult::of(::recv(FdStream::fd(), into, most, 0));
+  spend(Direction::read, got.ok() ? static_cast<std::size_t>(got.count) : 0);
+  wire_ended_ = got.end_of_stream();
+  if (got.count >= 0 || got.would_block()) return got;
+  wire_error_ = got.error;
+  return {-1, EAGAIN};
 }
 
 IoResult TlsStream::send(const void* from, std::size_t size) noexcept {
@@ -203,6 +217,7 @@ void TlsStream::on_readable() {
 
 // Takes what it read off `left`. True when there is probably more. The program may free the stream.
 bool TlsStream::read_wire(std::size_t& left) {
+  if (reads_as_asked()) return pump(Moves::read), false;
   const bool limited = wants_read() && !shaking_hands_;
   const std::size_t size = std::size_t{1} << read_size_shift_;
   const std::size_t wanted = limited ? allowance(Direction::read, size) : size;

@@ -10,7 +10,8 @@
 // the loop, so that the maxima hold for each turn.
 //
 // Rate limits count ciphertext, as it passes the wire; on another bufferevent, which may have
-// limits of its own, plaintext. Handshakes do not wait for them, but are counted.
+// limits of its own, plaintext. Handshakes do not wait for them, but are counted; while there are
+// limits nothing is read ahead of them.
 #pragma once
 
 #include <memory>
@@ -77,6 +78,9 @@ class TlsStream final : public FdStream, private TlsWire {
 
   void on_readable() override;
   bool read_wire(std::size_t& left);
+  IoResult receive_asked(void* into, std::size_t most) noexcept;
+  // The engine takes the bytes of a handshake from the descriptor itself.
+  bool reads_as_asked() const noexcept { return shaking_hands_ && !link_ && throttle() != nullptr; }
   void on_writable() override { pump(Moves::flush); }
   void on_connected() override;
   void on_timeout(short direction) override;
@@ -146,6 +150,7 @@ class TlsStream final : public FdStream, private TlsWire {
   bool is_pumping_ = false;
   bool said_goodbye_ = false;
   bool replaced_ = false;  // a callback of ours brought another connection
+  int wire_error_ = 0;     // that the engine met and was not told of
   EndOutput lower_end_ = EndOutput::in_progress;
   std::uint8_t flags_ = 0;
 };

@@ -100,18 +100,27 @@ TEST_P(EndingsTest, GivesWhatCameBeforeTheCut) {
 }
 
 TEST_P(EndingsTest, TakesAnEndInTheMiddleOfTheHandshakeForAnError) {
+  ev_token_bucket_cfg* cfg = ev_token_bucket_cfg_new(100, 100, 100, 100, nullptr);
   for (const Role role : {Role::client, Role::server}) {
-    Peer other;
-    listen_to_socket(role);
-    loop.turns(3);
-    ::close(sockets[1]);
-    ASSERT_TRUE(loop.run_until([&] { return !peer.events.empty(); }));
-    loop.turns(3);
-    EXPECT_EQ(peer.events.size(), 1U);
-    EXPECT_NE(peer.events[0] & BEV_EVENT_ERROR, 0);
-    peer.free();
-    peer.events.clear();
+    int errors[2] = {};
+    for (const bool is_limited : {false, true}) {
+      listen_to_socket(role);
+      if (is_limited) bufferevent_set_rate_limit(peer.bev(), cfg);
+      peer.on_event = [&](short) { errors[is_limited ? 1 : 0] = errno; };
+      loop.turns(3);
+      ::close(sockets[1]);
+      ASSERT_TRUE(loop.run_until([&] { return !peer.events.empty(); }));
+      loop.turns(3);
+      EXPECT_EQ(peer.events.size(), 1U);
+      EXPECT_NE(peer.events[0] & BEV_EVENT_ERROR, 0);
+      peer.free();
+      peer.events.clear();
+    }
+    // A client's greeting that nobody read makes a reset of it.
+    EXPECT_EQ(errors[0], role == Role::client ? ECONNRESET : EPROTO);
+    EXPECT_EQ(errors[1], errors[0]);
   }
+  ev_token_bucket_cfg_free(cfg);
 }
 
 TEST_P(EndingsTest, TellsWhyWhenThePeerDoesNotSpeakTls) {

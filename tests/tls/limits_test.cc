@@ -85,6 +85,28 @@ TEST_P(LiftedLimitation1, TlsObeysWhenItReads) {
   EXPECT_TRUE(talk.run_until([&] { return talk.server.received.size() == 20000; }));
 }
 
+// Bytes that come with the end of the peer's handshake.
+TEST_P(LiftedLimitation1, TlsObeysFromTheFirstByte) {
+  for (const Version version : {Version::tls12, Version::tls13}) {
+    Library& library = *GetParam().library;
+    if (!library.speaks(version)) continue;
+    for (const Role role : {Role::client, Role::server}) {
+      Conversation fresh(library, library, version, GetParam().transport);
+      Peer& limited = fresh.peer(role);
+      Peer& sender = fresh.peer(role == Role::client ? Role::server : Role::client);
+      bufferevent_rate_limit_group* own = bufferevent_rate_limit_group_new(fresh.loop.base(), cfg);
+      ASSERT_EQ(bufferevent_add_to_rate_limit_group(limited.bev(), own), 0);
+      sender.write(std::string(20000, 'x'));
+      ASSERT_TRUE(fresh.connect());
+      fresh.loop.turns(50);
+      EXPECT_LE(limited.received.size(), limit);
+      EXPECT_EQ(bufferevent_rate_limit_group_get_read_limit(own), 0) << "no debt";
+      bufferevent_rate_limit_group_free(own);
+      EXPECT_TRUE(fresh.run_until([&] { return limited.received.size() == 20000; }));
+    }
+  }
+}
+
 TEST_P(LiftedLimitation1, TlsGoesOnByItself) {
   ev_token_bucket_cfg* often =
       bevel_token_bucket_cfg_new(3000, 3000, 2000, 2000, 2'000'000, BEVEL_REFILL_SMOOTH);
