@@ -67,7 +67,11 @@ class FilterStream final : public TimerStream {
       restart_read_timeout();
       link_.lower().resume_read(Suspend::filter);
       // Bytes may wait below from before: nothing from the network would announce them.
-      if (!link_.lower().input->empty()) pump_soon();
+      if (link_.lower().input->empty()) {
+        look_for_tokens();
+      } else {
+        pump_soon();
+      }
     }
     if ((what & EV_WRITE) != 0) {
       restart_write_timeout();
@@ -235,6 +239,7 @@ class FilterStream final : public TimerStream {
       produced = true;
     } while (may_filter_more_input(mode));
     if (produced) restart_read_timeout();
+    if (!is_freed()) look_for_tokens();
     return produced;
   }
 

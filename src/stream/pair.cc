@@ -132,6 +132,7 @@ class PairStream final : public TimerStream {
     }
     while (!is_freed() && !to.is_freed() && move_some(to)) {
     }
+    if (!to.is_freed()) to.look_for_tokens();
   }
 
   // False when nothing moved.

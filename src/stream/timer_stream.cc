@@ -15,6 +15,12 @@ TimerStream::TimerStream(Loop& loop, int options) : Stream(loop, options) {
 void TimerStream::adjust_timeouts() {
   restart_read_timeout();
   restart_write_timeout();
+  look_for_tokens();
+}
+
+void TimerStream::look_for_tokens() {
+  if (throttle() == nullptr || !has_flag(ev_read, EVLIST_TIMEOUT)) return;
+  if (allowance(Direction::read, std::size_t{1} << read_size_shift_) > 0) spend(Direction::read, 0);
 }
 
 // A timeout runs only while the stream would really move bytes.

@@ -12,6 +12,9 @@ class TimerStream : public Stream {
   TimerStream(Loop& loop, int options);
 
   void adjust_timeouts() override;
+  // For when there is nothing more to read. While the limits would let no byte in, the time does
+  // not count: we wait for tokens even so, as a socket does by trying. May suspend reading.
+  void look_for_tokens();
   virtual void on_flush() {}
   // False when no byte will come or go any more: then no timeout tells of it either.
   virtual bool can_move() const noexcept { return true; }

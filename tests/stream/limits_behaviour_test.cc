@@ -58,6 +58,41 @@ TEST_P(LimitsOfEveryKind, NoReadTimeoutWhileTokensAreAwaited) {
   EXPECT_EQ(ends.events_right(), BEV_EVENT_TIMEOUT | BEV_EVENT_READING);
 }
 
+// Nobody can send what the limit would not let in, whether or not somebody tries.
+TEST_P(LimitsOfEveryKind, NoReadTimeoutWhileTheLimitIsUsedUp) {
+  Ends ends(loop, GetParam());
+  const Cfg cfg(100);
+  const timeval soon{0, 20000};
+  bufferevent_set_rate_limit(ends.right(), cfg);
+  bufferevent_set_timeouts(ends.right(), &soon, nullptr);
+  write_bytes(ends.left(), 100);
+  loop.run_for(60ms);
+  EXPECT_EQ(ends.arrived_right(), 100u);
+  EXPECT_EQ(ends.events_right(), 0);
+  bufferevent_disable(ends.right(), EV_READ);
+  bufferevent_enable(ends.right(), EV_READ);
+  bufferevent_set_rate_limit(ends.right(), nullptr);
+  EXPECT_TRUE(loop.run_until([&] { return ends.events_right() != 0; })) << "now it runs again";
+  EXPECT_EQ(ends.events_right(), BEV_EVENT_TIMEOUT | BEV_EVENT_READING);
+}
+
+TEST_P(LimitsOfEveryKind, NoReadTimeoutWhileTheLimitOfTheGroupIsUsedUp) {
+  const Cfg cfg(100);
+  Group group(loop, cfg);
+  Ends ends(loop, GetParam());
+  const timeval soon{0, 20000};
+  bufferevent_add_to_rate_limit_group(ends.right(), group);
+  write_bytes(ends.left(), 60);
+  write_bytes(ends.left(), 40);
+  EXPECT_TRUE(loop.run_until([&] { return ends.arrived_right() == 100; }));
+  bufferevent_set_timeouts(ends.right(), &soon, nullptr);
+  loop.run_for(60ms);
+  EXPECT_EQ(ends.events_right(), 0);
+  bufferevent_remove_from_rate_limit_group(ends.right());
+  EXPECT_TRUE(loop.run_until([&] { return ends.events_right() != 0; })) << "now it runs again";
+  EXPECT_EQ(ends.events_right(), BEV_EVENT_TIMEOUT | BEV_EVENT_READING);
+}
+
 TEST_P(LimitsOfEveryKind, DisablingEndsTheWaitAndEnablingBeginsItAgain) {
   Ends ends(loop, GetParam());
   const Cfg cfg(100);
