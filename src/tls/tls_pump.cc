@@ -38,7 +38,7 @@ bool TlsStream::pump(Moves moves) {
 void TlsStream::move_plaintext(bool reads, bool writes) {
   if (writes) write_plaintext();
   if (reads && !is_stopped()) read_plaintext();
-  if ((renewing_ || engine_wants_bytes_) && !is_stopped()) continue_handshake();
+  if ((renewing_ || engine_wants_bytes_) && !is_stopped() && !read_ended_) continue_handshake();
   if (writes && !has_max_single_write() && !is_stopped()) write_plaintext();
 }
 
@@ -95,7 +95,7 @@ void TlsStream::continue_handshake() {
 }
 
 bool TlsStream::renegotiate() {
-  if (!is_up() || shaking_hands_ || renewing_ || said_goodbye_) return false;
+  if (!is_up() || shaking_hands_ || renewing_ || said_goodbye_ || read_ended_) return false;
   {
     const Raised scope(in_engine_);
     if (!engine_->renegotiate()) return false;
@@ -174,6 +174,8 @@ void TlsStream::write_plaintext() {
         if (step.count == 0) return;
         break;
       case TlsStatus::want_read:
+        // The new handshake that has to come first will not, without the peer.
+        if (read_ended_) return fail_with({TlsStatus::failed, 0}, BEV_EVENT_WRITING);
         engine_wants_bytes_ = true;
         return;
       case TlsStatus::want_write:
@@ -286,6 +288,7 @@ void TlsStream::fail_with(TlsResult result, short side) {
   const bool is_eof = result.status == TlsStatus::closed ||
                       (dirty && (flags_ & BUFFEREVENT_SSL_DIRTY_SHUTDOWN) != 0);
   read_ended_ = true;
+  renewing_ = engine_wants_bytes_ = false;  // that takes two
   ended_ = result.status != TlsStatus::closed;
   if (result.status == TlsStatus::failed) send_ciphertext();  // the alert that tells the peer why
   wait_as_needed();

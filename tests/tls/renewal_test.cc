@@ -101,6 +101,75 @@ TEST_P(RenewalTest, EndsAFloodOfThem) {
   EXPECT_LT(flooder.count(BEV_EVENT_CONNECTED), 20);
 }
 
+// One end at most, and nothing behind it but the failure of what could not be written any more.
+void expect_orderly_end(const Peer& peer) {
+  constexpr short end = BEV_EVENT_EOF | BEV_EVENT_READING;
+  const auto& events = peer.events;
+  EXPECT_LE(peer.count(end), 1);
+  for (std::size_t i = 1; i < events.size(); i++) {
+    if ((events[i - 1] & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) == 0) continue;
+    EXPECT_EQ(events[i], BEV_EVENT_ERROR | BEV_EVENT_WRITING);
+  }
+}
+
+void keep_outcome(bufferevent*, bevel_shutdown_outcome outcome, void* outcomes) {
+  static_cast<std::vector<bevel_shutdown_outcome>*>(outcomes)->push_back(outcome);
+}
+
+TEST_P(RenewalTest, EndsWithAPeerThatSaysGoodbyeMeanwhile) {
+  for (const Transport way : {Transport::socket, Transport::pair}) {
+    Conversation talk(*GetParam().client, *GetParam().server, Version::tls12, way);
+    ASSERT_TRUE(talk.connect());
+    Peer& asking = talk.peer(asker);
+    Peer& leaving = talk.peer(other);
+    std::vector<bevel_shutdown_outcome> outcomes;
+    ASSERT_EQ(talk.library(asker).renegotiate(asking.bev()), 0);
+    ASSERT_EQ(bevel_shutdown(leaving.bev(), EV_WRITE, nullptr, keep_outcome, &outcomes), 0);
+    const auto has_left = [&] { return asking.has(BEV_EVENT_EOF) || asking.has(BEV_EVENT_ERROR); };
+    // A library may refuse to say goodbye in the middle of a handshake.
+    ASSERT_TRUE(talk.run_until(
+        [&] { return !outcomes.empty() && (outcomes[0] != BEVEL_SHUTDOWN_CLEAN || has_left()); }));
+    asking.write("is anybody there?");
+    ASSERT_TRUE(talk.run_until(
+        [&] { return leaving.received == "is anybody there?" || asking.has(BEV_EVENT_ERROR); }));
+    talk.loop.turns(20);
+    expect_orderly_end(asking);
+    expect_orderly_end(leaving);
+    EXPECT_EQ(outcomes.size(), 1U);
+    if (has_left()) {
+      EXPECT_EQ(talk.library(asker).renegotiate(asking.bev()), -1);
+    }
+  }
+}
+
+TEST_P(RenewalTest, EndsWithAGoodbyeOfOurs) {
+  // A client of GnuTLS cannot have plaintext in the middle of it.
+  if (!is_followed() || GetParam().client->name() == "GnuTLS") return;
+  for (const Transport way : {Transport::socket, Transport::pair}) {
+    Conversation talk(*GetParam().client, *GetParam().server, Version::tls12, way);
+    ASSERT_TRUE(talk.connect());
+    Peer& asking = talk.peer(asker);
+    Peer& hearing = talk.peer(other);
+    const std::string sent = pattern(400000);
+    asking.write(sent);
+    hearing.write(sent);
+    std::vector<bevel_shutdown_outcome> outcomes;
+    ASSERT_EQ(talk.library(asker).renegotiate(asking.bev()), 0);
+    ASSERT_EQ(bevel_shutdown(asking.bev(), EV_WRITE, nullptr, keep_outcome, &outcomes), 0);
+    const auto is_known = [&](const Peer& reader) {
+      return reader.received.size() == sent.size() || asking.has(BEV_EVENT_ERROR) ||
+             hearing.has(BEV_EVENT_ERROR);
+    };
+    ASSERT_TRUE(talk.run_until([&] {
+      return outcomes.size() == 1 && is_known(asking) && is_known(hearing);
+    })) << name_of(way)
+        << " " << asking.received.size() << " " << hearing.received.size();
+    talk.loop.turns(20);
+    expect_orderly_end(asking);
+    expect_orderly_end(hearing);
+  }
+}
+
 TEST_P(RenewalTest, IsRefusedByTls13) {
   if (!GetParam().client->speaks(Version::tls13) || !GetParam().server->speaks(Version::tls13)) {
     return;

@@ -129,6 +129,7 @@ TlsResult GnuTlsEngine::write(const void* from, std::size_t size) noexcept {
 
 TlsResult GnuTlsEngine::say_goodbye() noexcept {
   const int returned = gnutls_bye(session_, GNUTLS_SHUT_WR);
+  said_goodbye_ = returned == 0;
   return returned == 0 ? TlsResult{TlsStatus::done, 0} : translate(returned);
 }
 
@@ -190,6 +191,8 @@ bool GnuTlsEngine::renegotiate() noexcept {
 // refuses, since handshakes cost the server more than the client. False: this happens too often.
 bool GnuTlsEngine::meet_renewal() noexcept {
   if (renewal_ != Renewal::asked && !budget_.spend()) return false;
+  // Who can say nothing more begins nothing that plaintext would have to wait for.
+  if (said_goodbye_) return true;
   if (accepts_ && renewal_ != Renewal::asked) {
     return gnutls_alert_send(session_, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION) == 0;
   }

@@ -51,6 +51,7 @@ class GnuTlsEngine final : public TlsEngine {
   bool used_ = false;     // bytes have passed
   bool opened_ = false;   // the first handshake is over
   bool wire_failed_ = false;
+  bool said_goodbye_ = false;
   bool is_our_renewal_ = false;
   Renewal renewal_ = Renewal::none;
   RenewalBudget budget_;
