@@ -34,9 +34,9 @@ template <class Connect>
 int connect_lowest(bufferevent* bev, Connect connect) noexcept {
   return on_stream(bev, [&](Stream& top) {
     ev::FdStream* stream = top.lowest().as_fd_stream();
-    if (stream != nullptr) return connect(*stream);
-    errno = EINVAL;
-    return false;
+    if (stream == nullptr) return errno = EINVAL, false;
+    top.link_layers();  // their timeouts count meanwhile
+    return connect(*stream);
   });
 }
 

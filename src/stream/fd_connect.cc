@@ -54,6 +54,7 @@ bool FdStream::connect(const sockaddr* address, int length) {
     return true;
   }
   connecting_ = true;
+  tell_connecting();
   if (wants_read()) wait_readable();
   return wait_writable();
 }
@@ -62,6 +63,7 @@ bool FdStream::finish_connecting() {
   const ConnectResult outcome = finish_connect(fd());
   if (outcome.state == ConnectState::in_progress) return false;
   connecting_ = false;
+  tell_connecting();
   loop().remove_noblock(ev_write);
   if (outcome.state != ConnectState::connected) {
     loop().remove_noblock(ev_read);
@@ -118,6 +120,7 @@ void FdStream::forget_attempt() noexcept {
 
 void FdStream::end_attempt() {
   forget_attempt();
+  tell_connecting();
   resume_read(Suspend::lookup);
   resume_write(Suspend::lookup);
 }
@@ -146,6 +149,19 @@ void FdStream::begin_attempts(AddressList list) {
   // No descriptor yet: the two events serve as timers for as long as the addresses are tried.
   if ((enabled & EV_READ) != 0 && timerisset(&timeout_read)) wait_readable();
   if (timerisset(&timeout_write)) wait_writable();
+  tell_connecting();
+}
+
+void FdStream::give_up_addresses() {
+  if (is_trying()) end_attempt();
+}
+
+// Those above count the time. A name that is looked up does not count.
+void FdStream::tell_connecting() {
+  const bool is_under_way = connecting_ || is_trying();
+  for (Stream* layer = above(); layer != nullptr; layer = layer->above()) {
+    layer->on_connecting_below(is_under_way);
+  }
 }
 
 void FdStream::on_attempt_done(int fd, int error, void* self) {

@@ -37,8 +37,8 @@ void FdStream::assign_events(int fd) {
 }
 
 bool FdStream::set_fd(int fd) {
-  end_attempt();
   connecting_ = false;
+  end_attempt();
   begin_anew();
   loop().remove_noblock(ev_read);
   loop().remove_noblock(ev_write);

@@ -38,6 +38,8 @@ class FdStream : public Stream {
   // Resolves, then tries every address (RFC 8305). All failures are events; dns_error() tells those
   // of the resolver.
   bool connect_hostname(const addrinfo& hints, const char* host, int port);
+  // A stream above has waited long enough: no address is tried any more.
+  void give_up_addresses();
 
  protected:
   FdStream(Loop& loop, int fd, int options);
@@ -81,6 +83,7 @@ class FdStream : public Stream {
   // Nobody is asked or tried any more; what waited for it goes on.
   void end_attempt();
   void forget_attempt() noexcept;
+  void tell_connecting();
 };
 
 }  // namespace ev

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "stream/fd_stream.h"
 #include "stream/from_loop.h"
 #include "stream/timer_stream.h"
 #include "stream/underlying_link.h"
@@ -85,7 +86,7 @@ class FilterStream final : public TimerStream {
       loop().remove_noblock(ev_read);
       link_.lower().suspend_read(Suspend::filter);
     }
-    if ((what & EV_WRITE) != 0) loop().remove_timer(ev_write);
+    if ((what & EV_WRITE) != 0 && !connecting_) loop().remove_timer(ev_write);
   }
 
   int flush(short what, bufferevent_flush_mode mode) override {
@@ -120,6 +121,11 @@ class FilterStream final : public TimerStream {
     return link_.lower().is_abandoned() && link_.lower().input->empty();
   }
 
+  // As for a socket, the time for writing counts also without output, and is told again and again.
+  void on_connecting_below(bool is_connecting) override {
+    if (std::exchange(connecting_, is_connecting) != is_connecting) restart_write_timeout();
+  }
+
   EndOutput end_output() override {
     if (!is_ending_) {
       is_ending_ = true;
@@ -143,6 +149,10 @@ class FilterStream final : public TimerStream {
 
   // The deferred work rides on ev_write: a filter has no descriptor that could make it ready.
   void pump_soon() { loop().flush_soon(ev_write); }
+
+  void give_up_connecting() override {
+    if (FdStream* stream = lowest().as_fd_stream()) stream->give_up_addresses();
+  }
 
   void on_flush() override {
     filter_output(BEV_NORMAL);
@@ -288,7 +298,7 @@ class FilterStream final : public TimerStream {
       produced = move();
       left = output->size();
       if (produced || left < had) {  // taken is as good as produced for whoever wants to write more
-        restart_write_timeout();
+        if (!connecting_) restart_write_timeout();
         deliver_write(depth.is_too_deep() ? BEV_TRIG_DEFER_CALLBACKS : 0);
       }
     }

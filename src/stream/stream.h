@@ -191,9 +191,15 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   }
   // After link_layer_below(), when output has left the stream below.
   virtual void on_progress_below() {}
+  // After link_layers(), when the lowest stream begins to connect or is through with it.
+  virtual void on_connecting_below(bool) {}
+  // The layers below will tell us how they get on. Throws std::bad_alloc.
+  void link_layers();
   // Everything written has reached the kernel (or, for a pair, the partner).
   virtual bool is_drained() const noexcept { return output_.empty(); }
   void set_drain_callback(bevel_drain_cb callback, void* arg);
+  // Who was linked on top of us; null: nobody.
+  Stream* above() const noexcept { return rare() != nullptr ? rare()->above : nullptr; }
   // Who on top of us also waits for our output to leave; null: nobody.
   void set_above(Stream* upper) noexcept {
     if (rare() != nullptr) rare()->above = upper;
@@ -316,7 +322,8 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
 
   // One read asks for 1 << this many bytes; grows after full reads.
   std::uint8_t read_size_shift_ = 14;
-  bool connecting_ = false;  // of an FdStream; here, where the layout has room
+  // Of an FdStream, and of a filter whose lowest stream is one; here, where the layout has room.
+  bool connecting_ = false;
 
  private:
   friend class Hold;
@@ -338,7 +345,6 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   std::size_t limited_allowance(Direction direction, std::size_t wanted);
   void tell_event(short what, int options);
   void discard_unwanted_input();
-  void link_layers();
   void note_output();
   void note_event(short what);
   void note_callbacks_ran() noexcept;

@@ -57,7 +57,6 @@ void Stream::note_event(short what) {
   if (rare() != nullptr && rare()->shutdown != nullptr) rare()->shutdown->on_event(what);
 }
 
-// The layers below will tell us how they get on.
 void Stream::link_layers() {
   for (Stream* upper = this; Stream* lower = upper->underlying(); upper = lower) {
     lower->extras().above = upper;

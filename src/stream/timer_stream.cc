@@ -35,7 +35,7 @@ void TimerStream::run_timer(event& timer, const timeval& timeout, bool is_moving
 void TimerStream::run_read_timer() { run_timer(ev_read, timeout_read, wants_read()); }
 
 void TimerStream::run_write_timer() {
-  run_timer(ev_write, timeout_write, wants_write() && !output->empty());
+  run_timer(ev_write, timeout_write, connecting_ || (wants_write() && !output->empty()));
 }
 
 void TimerStream::read_event(int, short, void* self) {
@@ -47,6 +47,7 @@ void TimerStream::write_event(int, short what, void* self) {
   TimerStream& stream = *static_cast<TimerStream*>(self);
   from_loop(stream, [&] {
     if (what != EV_TIMEOUT) return stream.on_flush();
+    if (stream.connecting_) stream.give_up_connecting();
     stream.fail(BEV_EVENT_TIMEOUT | BEV_EVENT_WRITING, ETIMEDOUT);
   });
 }

@@ -16,6 +16,8 @@ class TimerStream : public Stream {
   // not count: we wait for tokens even so, as a socket does by trying. May suspend reading.
   void look_for_tokens();
   virtual void on_flush() {}
+  // The time is over, and the program will be told.
+  virtual void give_up_connecting() {}
   // False when no byte will come or go any more: then no timeout tells of it either.
   virtual bool can_move() const noexcept { return true; }
   // Bytes moved: the time begins anew.
