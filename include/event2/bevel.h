@@ -26,12 +26,14 @@ extern "C" {
 enum bevel_shutdown_outcome {
   BEVEL_SHUTDOWN_CLEAN =
       0, /**< all bytes left, the end was marked, and (if asked) the peer's end was seen */
-  BEVEL_SHUTDOWN_TIMEOUT = 1, /**< the time was over first; what is left stays in the output */
+  /** The time was over first; what is left stays where it is, in the output or in one below it. */
+  BEVEL_SHUTDOWN_TIMEOUT = 1,
   /** The connection broke first or was replaced, or a filter took not all bytes at the end. */
   BEVEL_SHUTDOWN_ERROR = 2
 };
 
-/** Hears of the end of bevel_shutdown(), once, from the loop. It may free `bev`. */
+/** Hears of the end of bevel_shutdown(), once, from the loop, behind the read and event callbacks
+   that are due then. It may free `bev`. */
 typedef void (*bevel_shutdown_cb)(struct bufferevent* bev, enum bevel_shutdown_outcome outcome,
                                   void* arg);
 
@@ -49,7 +51,9 @@ typedef void (*bevel_shutdown_cb)(struct bufferevent* bev, enum bevel_shutdown_o
   is set in the middle (bufferevent_setfd(), also -1 and the same) ends it with
   BEVEL_SHUTDOWN_ERROR: it was for the old connection. What has not left waits in the output for the
   new one, which is not shut down. When it is over, the other direction may be shut down by another
-  call.
+  call. Writing behind a clean end is an error of the connection (BEV_EVENT_ERROR|BEV_EVENT_WRITING),
+  except for a pair, also under filters: it has nothing that could refuse, and the partner gets the
+  bytes behind its BEV_EVENT_EOF.
 
   @param bev      the top of the stack
   @param how      EV_WRITE: only our direction ends (half close), and it is over when the end has
