@@ -85,7 +85,7 @@ class TlsEngine : public AllocatedAcross {
   // While parked: a descriptor that becomes readable when it is worth to go on; -1: the program
   // will say so.
   virtual int wake_descriptor() noexcept { return -1; }
-  // The oldest error code not yet taken, in the library's own format; 0: none.
+  // The latest error code not yet taken, in the library's own format; 0: none.
   virtual unsigned long take_error() noexcept = 0;
 
   // Which library, and its connection object (SSL* and the like).
@@ -115,7 +115,7 @@ EVENT2_EXPORT_SYMBOL ev::TlsEngine* bevel_tls_engine(bufferevent* bev,
 EVENT2_EXPORT_SYMBOL std::uint64_t bevel_tls_change_flags(bufferevent* bev, std::uint64_t set,
                                                           std::uint64_t clear) noexcept;
 EVENT2_EXPORT_SYMBOL int bevel_tls_renegotiate(bufferevent* bev) noexcept;
-// The oldest error code of the engine not yet taken, under the stream's lock; 0: none, or no TLS
+// The latest error code of the engine not yet taken, under the stream's lock; 0: none, or no TLS
 // stream of that library.
 EVENT2_EXPORT_SYMBOL unsigned long bevel_tls_take_error(bufferevent* bev,
                                                         const void* library) noexcept;

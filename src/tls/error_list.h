@@ -1,8 +1,8 @@
-// The errors of one connection that the program has not taken yet, oldest first. When it is full,
-// later ones are dropped: the first one is the cause.
+// The errors of one connection that the program has not taken yet. The latest is taken first, as
+// from libevent: what a failure means comes before what caused it. When it is full, later ones are
+// dropped.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 
@@ -15,13 +15,7 @@ class ErrorList {
   }
 
   // 0: none.
-  unsigned long take() noexcept {
-    if (count_ == 0) return 0;
-    const unsigned long first = codes_[0];
-    std::shift_left(codes_.begin(), codes_.end(), 1);
-    count_--;
-    return first;
-  }
+  unsigned long take() noexcept { return count_ == 0 ? 0 : codes_[--count_]; }
 
   void clear() noexcept { count_ = 0; }
 

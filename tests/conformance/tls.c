@@ -290,6 +290,18 @@ static void garbage_instead_of_a_handshake(void) {
   teardown();
 }
 
+static void errors_come_latest_first(void) {
+  static const char record[] = "\x17\x03\x03\x00\x20garbage garbage garbage garbage!";
+  setup(BEV_OPT_CLOSE_ON_FREE);
+  exchange(10);
+  bufferevent_setcb(client, NULL, NULL, NULL, NULL);
+  SEE(write(sv[0], record, sizeof record - 1));
+  SEE(run_until(base, &events, 1));
+  obs("error %lx", bufferevent_get_openssl_error(server));
+  obs("error %lx", bufferevent_get_openssl_error(server));
+  teardown();
+}
+
 static void peer_closes_before_the_handshake(void) {
   prepare();
   client = NULL;
@@ -520,6 +532,7 @@ const struct conf_case conf_cases[] = {
     CASE(dirty_shutdown_over_underlying),
     CASE(allowed_dirty_shutdown_over_underlying),
     CASE(garbage_instead_of_a_handshake),
+    CASE(errors_come_latest_first),
     CASE(peer_closes_before_the_handshake),
     CASE(verification_failure),
     CASE(close_on_free),
