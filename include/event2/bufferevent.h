@@ -217,10 +217,10 @@ EVENT2_EXPORT_SYMBOL struct evbuffer* bufferevent_get_output(struct bufferevent*
  * it has passed the direction is disabled and BEV_EVENT_TIMEOUT is reported, together with
  * BEV_EVENT_READING or BEV_EVENT_WRITING. While a socket is connecting, the time for writing counts,
  * too, and is reported each time it passes; so does that of a filter while its lowest bufferevent is
- * connecting for it. Behind bufferevent_socket_connect_hostname() it begins when the name is resolved,
- * and is for all addresses together: it is reported once, and no address is tried any more. A TLS handshake that takes longer than either, as a whole
- * and whatever it waits for, ends the stream with BEV_EVENT_TIMEOUT alone; setting timeouts meanwhile
- * gives it the new ones from then on.
+ * connecting for it. Behind bufferevent_socket_connect_hostname() it begins when the name is resolved
+ * and is for all addresses together: it is reported once, and no address is tried any more. A TLS
+ * handshake that takes longer than either, as a whole and whatever it waits for, ends the stream with
+ * BEV_EVENT_TIMEOUT alone; setting timeouts meanwhile gives it the new ones from then on.
  *
  * @param timeout_read the longest time without reading anything; NULL or zero for none, not negative
  * @param timeout_write the longest time without writing anything; NULL or zero for none, not negative

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include "stream/fd_stream.h"
 #include "stream/from_loop.h"
 #include "stream/timer_stream.h"
 #include "stream/underlying_link.h"
+#include "sys/log.h"
 #include "sys/raised.h"
 
 namespace ev {
@@ -374,6 +376,18 @@ class FilterStream final : public TimerStream {
     const Stream& lower = link_.lower();
     if (!is_full(lower)) pump_soon();
     if (!lower.output->empty()) output_progressed();  // else whoever tells us has called it
+  }
+
+  // Who goes on with the stream below finds there what the program wrote.
+  void pass_rest_on() noexcept override {
+    if (has_option(BEV_OPT_CLOSE_ON_FREE) || !waits_for_room_ || is_filtering_output_) return;
+    const Raised flushing(is_flushing_);
+    const Raised busy(is_filtering_output_);
+    try {
+      run_output_filter(BEV_NORMAL);
+    } catch (const std::bad_alloc&) {
+      log_warn("no memory to pass on the output of a filter that is freed");
+    }
   }
 
   static void lower_read(bufferevent*, void* self) {

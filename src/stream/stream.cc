@@ -88,8 +88,9 @@ void Stream::drop_callbacks() noexcept {
 }
 
 void Stream::free_and_unlock() noexcept {
-  freed_ = true;
   drop_callbacks();
+  pass_rest_on();
+  freed_ = true;
   release_and_unlock();
 }
 

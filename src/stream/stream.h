@@ -257,6 +257,8 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   virtual ~Stream();
   // The last reference is gone: nobody else may find us any more. Runs with the lock.
   virtual void unlink() noexcept {}
+  // The program frees us, and no longer hears of anything.
+  virtual void pass_rest_on() noexcept {}
 
   // There are more bytes to move.
   virtual void on_output_added() = 0;

@@ -115,6 +115,30 @@ TEST_P(FilterOutput, PassesAllDownWhenFlushed) {
   }
 }
 
+// A filter for the first part of a conversation: the program goes on with the stream below.
+TEST_P(FilterOutput, LeavesWhatWasWrittenToTheStreamBelowWhenItIsFreed) {
+  for (const bufferevent_filter_cb output : {bufferevent_filter_cb{nullptr}, take_all}) {
+    bufferevent* lower = a_.bev;
+    bufferevent* filter =
+        bufferevent_filter_new(lower, nullptr, output, GetParam().options, nullptr, nullptr);
+    bufferevent_enable(filter, EV_WRITE);
+    bufferevent_disable(b_.bev, EV_READ);
+    int calls = 0;
+    bufferevent_setcb(
+        filter, nullptr, [](bufferevent*, void* count) { ++*static_cast<int*>(count); }, nullptr,
+        &calls);
+    const std::string block = pattern(10'000);
+    for (int i = 0; i < 200; i++) bufferevent_write(filter, block.data(), block.size());
+    EXPECT_GT(evbuffer_get_length(bufferevent_get_output(filter)), 0U);
+    calls = 0;
+    bufferevent_free(filter);
+    EXPECT_EQ(calls, 0);
+    bufferevent_enable(b_.bev, EV_READ);
+    ASSERT_TRUE(run_until([&] { return b_.got.size() == 2'000'000; })) << b_.got.size();
+    b_.got.clear();
+  }
+}
+
 TEST_P(FilterOutput, IsShutDownBehindWhatWaitsForRoomBelow) {
   bufferevent_disable(b_.bev, EV_READ);
   for (int i = 0; i < 100; i++) a_.write(pattern(50'000));
