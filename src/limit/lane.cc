@@ -454,7 +454,7 @@ void Lane::count_part(Turn& turn) {
   turn.shared_seen_ = shared_;
   const auto all = static_cast<SignedWide>(competing());
   const SignedWide lag = turn.lag_ + SignedWide{shared} * turn.weight_ / all;
-  const SignedWide most = std::min<Wide>(2 * Wide{quantum(turn)}, max_tokens);
+  const auto most = static_cast<SignedWide>(std::min<Wide>(2 * Wide{quantum(turn)}, max_tokens));
   turn.lag_ = static_cast<std::int64_t>(std::clamp(lag, -most, most));
 }
 
