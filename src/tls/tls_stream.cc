@@ -26,6 +26,7 @@ TlsStream* TlsStream::make(const TlsSetup& setup) {
   stream->engine_.reset(setup.engine);
   if (lower != nullptr) {
     Hold hold(*lower);
+    lower->reserve_extras();  // so that wait_for_room() lacks no memory
     stream->link_.attach(*lower, lower_read, lower_write, lower_event, stream.get());
   }
   if (stream->is_up()) stream->flush_soon();
@@ -256,6 +257,10 @@ void TlsStream::on_output_added() {
   } else {
     flush_soon();
   }
+}
+
+void TlsStream::on_progress_below() {
+  if (is_up() && !is_pumping_ && !output->empty()) wait_as_needed();
 }
 
 void TlsStream::lower_read(bufferevent*, void* self) {

@@ -85,6 +85,7 @@ class TlsStream final : public FdStream, private TlsWire {
   void on_connected() override;
   void on_timeout(short direction) override;
   void on_output_added() override;
+  void on_progress_below() override;
   void adjust_timeouts() override;
   void pause(short) override {}  // only asked for while we pump, and that ends in wait_as_needed()
   void unpause(short what) override;

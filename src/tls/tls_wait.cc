@@ -89,6 +89,8 @@ void TlsStream::wait_for_room() {
   const bool is_stuck = (is_held_up && !output->empty()) || (!link_ && is_full && !is_limited);
   const bool runs = is_stuck && wants_write() && !shaking_hands_;
   if (!runs || !is_running(ev_write)) run_timer(ev_write, timeout_write, runs);
+  // The write callback below never comes if a filter there keeps a few bytes for want of more.
+  if (link_ && has_more && is_full) link_layer_below();
   if (!has_more || is_full) return;
   if (has_max_single_write()) {
     continue_next_turn();

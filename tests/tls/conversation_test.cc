@@ -263,5 +263,48 @@ TEST_P(ConversationTest, LeavesTheConnectionObjectToTheProgram) {
   library.free_connection(mine);
 }
 
+// Passes whole blocks only, from the moment on that it is told to.
+bufferevent_filter_result in_blocks(evbuffer* source, evbuffer* destination, ev_ssize_t,
+                                    bufferevent_flush_mode, void* is_strict) {
+  constexpr std::size_t block_size = 7000;
+  std::size_t size = evbuffer_get_length(source);
+  if (*static_cast<bool*>(is_strict)) size -= size % block_size;
+  if (size == 0) return BEV_NEED_MORE;
+  evbuffer_remove_buffer(source, destination, size);
+  return BEV_OK;
+}
+
+// Its output never becomes empty, so it has no write callback to tell of room.
+TEST(TlsOverAFilterThatHoldsBytesBack, GoesOnWhenThereIsRoomAgain) {
+  for (Library* library : libraries()) {
+    const Version version = Version::tls12;
+    bool is_strict = false;
+    Loop loop;
+    Peer client, server;
+    int sockets[2];
+    make_sockets(sockets);
+    bufferevent* socket = bufferevent_socket_new(loop.base(), sockets[0], BEV_OPT_CLOSE_ON_FREE);
+    bufferevent* filter = bufferevent_filter_new(socket, nullptr, in_blocks, BEV_OPT_CLOSE_ON_FREE,
+                                                 nullptr, &is_strict);
+    client.own(library->over(loop.base(), filter, library->connection(Role::client, version),
+                             BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE));
+    server.own(library->over_socket(loop.base(), sockets[1],
+                                    library->connection(Role::server, version),
+                                    BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE));
+    client.enable(EV_READ | EV_WRITE);
+    server.enable(EV_READ | EV_WRITE);
+    ASSERT_TRUE(loop.run_until([&] { return client.events.size() + server.events.size() == 2; }));
+    is_strict = true;
+    server.disable(EV_READ);
+    const std::string sent = pattern(4'000'000);
+    client.write(sent);
+    loop.turns(20);
+    server.enable(EV_READ);
+    EXPECT_TRUE(loop.run_until([&] { return server.received.size() + 24'000 >= sent.size(); }))
+        << library->name() << ": " << server.received.size();
+    EXPECT_TRUE(sent.starts_with(server.received));
+  }
+}
+
 }  // namespace
 }  // namespace tls_test
