@@ -88,9 +88,9 @@ void Stream::drop_callbacks() noexcept {
 }
 
 void Stream::free_and_unlock() noexcept {
-  drop_callbacks();
   pass_rest_on();
   freed_ = true;
+  drop_callbacks();
   release_and_unlock();
 }
 

@@ -257,7 +257,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   virtual ~Stream();
   // The last reference is gone: nobody else may find us any more. Runs with the lock.
   virtual void unlink() noexcept {}
-  // The program frees us, and no longer hears of anything.
+  // The program frees us. May call its filter function, but none of its callbacks.
   virtual void pass_rest_on() noexcept {}
 
   // There are more bytes to move.
