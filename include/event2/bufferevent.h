@@ -340,7 +340,8 @@ typedef enum bufferevent_filter_result (*bufferevent_filter_cb)(struct evbuffer*
  * must not change, enables it, and holds its reading back whenever nobody would take the data. Data
  * stays in the output of the filter while the output of the other has reached its highmark, or
  * without one 128 KiB: a peer that takes nothing is noticed by write callbacks and write timeouts of
- * the filter, too. bufferevent_flush() does not wait for that.
+ * the filter, too. bufferevent_flush() does not wait for that, and bufferevent_free() without
+ * BEV_OPT_CLOSE_ON_FREE passes on what is there.
  *
  * @param underlying the other; freed with the filter if BEV_OPT_CLOSE_ON_FREE is set, else
  *   usable again afterwards. It carries one filter or TLS stream at a time
