@@ -1,8 +1,8 @@
 // How much weight currently competes for a lane: the basis of everybody's share. Those who asked
 // within one of the last two epochs count, or who were in the queue together then: with very many
-// members a round takes longer than an epoch. After a pause nobody knows who will come, so all members are
-// presumed to: the first one to come must not be handed the whole bucket while the others are a
-// moment late.
+// members a round takes longer than an epoch. After a pause nobody knows who will come, so all
+// members are presumed to: the first one to come must not be handed the whole bucket while the
+// others are a moment late.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@ class Contenders {
   std::uint32_t epoch_ = 0;
   std::uint64_t seen_now_ = 0;
   std::uint64_t seen_before_ = 0;
-  std::uint64_t longest_now_ = 0;
+  std::uint64_t longest_now_ = 0;  // the queue
   std::uint64_t longest_before_ = 0;
 };
 

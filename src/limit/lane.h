@@ -11,9 +11,9 @@
 //
 // Tokens go round by deficit round robin (see turn.h), and in one service nobody begins two turns
 // while others compete. Whoever came short of its part, being away or held up by a limit of its own
-// when its turn came, goes first until that is made up for. Child groups that are below their assured rate are in a second ring as
-// well, which goes first. Only who waits takes part, and serving costs time per grant, not per
-// member.
+// when its turn came, goes first until that is made up for. Child groups that are below their
+// assured rate are in a second ring as well, which goes first. Only who waits takes part, and
+// serving costs time per grant, not per member.
 //
 // Guarded by the lock of the tree.
 #pragma once
