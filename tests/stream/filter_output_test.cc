@@ -1,5 +1,6 @@
 // How a filter waits for the stream below to take its output.
 #include "stream/support.h"
+#include "support/shutdown_outcome.h"
 
 namespace test {
 namespace {
@@ -20,16 +21,6 @@ bufferevent_filter_result take_all(evbuffer* source, evbuffer* destination, ev_s
   evbuffer_add_buffer(destination, source);
   return BEV_OK;
 }
-
-struct Outcome {
-  static void note(bufferevent*, bevel_shutdown_outcome outcome, void* self) {
-    auto& noted = *static_cast<Outcome*>(self);
-    noted.calls++;
-    noted.last = outcome;
-  }
-  int calls = 0;
-  bevel_shutdown_outcome last = BEVEL_SHUTDOWN_ERROR;
-};
 
 // a_ is a filter with an output function, b_ the plain other end of the stream below.
 class FilterOutput : public ConversationTest, public testing::WithParamInterface<StackType> {
@@ -146,14 +137,14 @@ TEST_P(FilterOutput, IsShutDownBehindWhatWaitsForRoomBelow) {
   int drained = 0;
   bevel_set_drain_cb(
       a_.bev, [](bufferevent*, void* count) { ++*static_cast<int*>(count); }, &drained);
-  Outcome outcome;
-  ASSERT_EQ(bevel_shutdown(a_.bev, EV_WRITE, nullptr, Outcome::note, &outcome), 0);
+  ShutdownOutcome outcome;
+  ASSERT_EQ(bevel_shutdown(a_.bev, EV_WRITE, nullptr, ShutdownOutcome::note, &outcome), 0);
   settle();
   EXPECT_EQ(outcome.calls, 0);
   EXPECT_EQ(drained, 0);
   bufferevent_enable(b_.bev, EV_READ);
   ASSERT_TRUE(run_until([&] { return b_.events > 0 && outcome.calls > 0; }));
-  EXPECT_EQ(outcome.last, BEVEL_SHUTDOWN_CLEAN);
+  EXPECT_EQ(outcome.outcome, BEVEL_SHUTDOWN_CLEAN);
   EXPECT_EQ(b_.got.size(), 5'000'000U);
   EXPECT_EQ(drained, 1);
 }

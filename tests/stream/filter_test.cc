@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "stream/support.h"
+#include "support/shutdown_outcome.h"
 
 namespace test {
 namespace {
@@ -56,16 +57,6 @@ bufferevent_filter_result run_output(evbuffer* source, evbuffer* destination, ev
 
 void count_free(void* functions) { static_cast<Functions*>(functions)->freed++; }
 
-struct Outcome {
-  static void note(bufferevent*, bevel_shutdown_outcome outcome, void* self) {
-    auto& noted = *static_cast<Outcome*>(self);
-    noted.calls++;
-    noted.last = outcome;
-  }
-  int calls = 0;
-  bevel_shutdown_outcome last = BEVEL_SHUTDOWN_ERROR;
-};
-
 // a_ is the filter, b_ the plain other end of the stream below.
 class Filter : public ConversationTest, public testing::WithParamInterface<StackType> {
  protected:
@@ -107,11 +98,11 @@ TEST_P(Filter, GoesOnAfterATimeoutBelow) {
 // What it does not even take at the end stays, and the program hears that it does.
 TEST_P(Filter, IsNotShutDownCleanlyWhileItHoldsBytes) {
   functions_.output.act = [](evbuffer*, evbuffer*, const Function::Call&) { return BEV_NEED_MORE; };
-  Outcome outcome;
+  ShutdownOutcome outcome;
   a_.write("rest");
-  ASSERT_EQ(bevel_shutdown(a_.bev, EV_WRITE, nullptr, Outcome::note, &outcome), 0);
+  ASSERT_EQ(bevel_shutdown(a_.bev, EV_WRITE, nullptr, ShutdownOutcome::note, &outcome), 0);
   ASSERT_TRUE(run_until([&] { return outcome.calls > 0; }));
-  EXPECT_EQ(outcome.last, BEVEL_SHUTDOWN_ERROR);
+  EXPECT_EQ(outcome.outcome, BEVEL_SHUTDOWN_ERROR);
   EXPECT_EQ(a_.output_size(), 4U);
 }
 
@@ -197,10 +188,11 @@ TEST_P(Filter, ReportsNoEndBehindAnError) {
   settle();
   EXPECT_EQ(a_.what, BEV_EVENT_ERROR | BEV_EVENT_READING);
   EXPECT_EQ(a_.events, 1);
-  Outcome outcome;
-  ASSERT_EQ(bevel_shutdown(a_.bev, EV_READ | EV_WRITE, nullptr, Outcome::note, &outcome), 0);
+  ShutdownOutcome outcome;
+  ASSERT_EQ(bevel_shutdown(a_.bev, EV_READ | EV_WRITE, nullptr, ShutdownOutcome::note, &outcome),
+            0);
   ASSERT_TRUE(run_until([&] { return outcome.calls > 0; }));
-  EXPECT_EQ(outcome.last, BEVEL_SHUTDOWN_CLEAN) << "the peer has ended";
+  EXPECT_EQ(outcome.outcome, BEVEL_SHUTDOWN_CLEAN) << "the peer has ended";
 }
 
 TEST_P(Filter, DropsWhatArrivesBehindAnErrorForAProgramThatReadsOn) {
@@ -209,8 +201,9 @@ TEST_P(Filter, DropsWhatArrivesBehindAnErrorForAProgramThatReadsOn) {
   ASSERT_TRUE(run_until([&] { return a_.events > 0; }));
   settle();
   EXPECT_GT(waits_below(), 0U) << "whoever takes the stream below over may want it";
-  Outcome outcome;
-  ASSERT_EQ(bevel_shutdown(a_.bev, EV_READ | EV_WRITE, nullptr, Outcome::note, &outcome), 0);
+  ShutdownOutcome outcome;
+  ASSERT_EQ(bevel_shutdown(a_.bev, EV_READ | EV_WRITE, nullptr, ShutdownOutcome::note, &outcome),
+            0);
   b_.write(pattern(1U << 20));
   settle();
   EXPECT_EQ(waits_below(), 0U);

@@ -5,26 +5,12 @@
 #include <cerrno>
 
 #include "stream/support.h"
+#include "support/shutdown_outcome.h"
 
 namespace test {
 namespace {
 
 constexpr std::size_t much = 200'000;
-
-struct Outcome {
-  int calls = 0;
-  int outcome = -1;
-  bufferevent* bev = nullptr;
-  std::function<void()> then;
-
-  static void note(bufferevent* bev, bevel_shutdown_outcome outcome, void* self) {
-    Outcome& noted = *static_cast<Outcome*>(self);
-    noted.calls++;
-    noted.outcome = outcome;
-    noted.bev = bev;
-    if (noted.then) noted.then();
-  }
-};
 
 std::size_t waits_in_all_layers(bufferevent* top) {
   std::size_t bytes = 0;
@@ -37,7 +23,7 @@ std::size_t waits_in_all_layers(bufferevent* top) {
 class Shutdowns : public EveryStack {
  protected:
   void shut_down(End& end, short how, const timeval* timeout = nullptr) {
-    ASSERT_EQ(bevel_shutdown(end.bev, how, timeout, Outcome::note, &outcome_), 0);
+    ASSERT_EQ(bevel_shutdown(end.bev, how, timeout, ShutdownOutcome::note, &outcome_), 0);
     EXPECT_EQ(outcome_.calls, 0) << "not from inside the call";
   }
   // The peer does not read, and what waits for it fills everything between.
@@ -63,7 +49,7 @@ class Shutdowns : public EveryStack {
     EXPECT_EQ(outcome_.outcome, BEVEL_SHUTDOWN_CLEAN);
   }
 
-  Outcome outcome_;
+  ShutdownOutcome outcome_;
 };
 
 INSTANTIATE_TEST_SUITE_P(All, Shutdowns, testing::ValuesIn(all_stacks()), name_of);

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "support/shutdown_outcome.h"
 #include "tls/support/peer.h"
 
 namespace tls_test {
@@ -45,19 +46,6 @@ constexpr short end_of_reading = BEV_EVENT_EOF | BEV_EVENT_READING;
 constexpr std::size_t much = 200'000;
 constexpr std::size_t more_than_fits = 2U << 20;
 
-struct Outcome {
-  int calls = 0;
-  int outcome = -1;
-  std::function<void()> then;
-
-  static void note(bufferevent*, bevel_shutdown_outcome outcome, void* self) {
-    Outcome& noted = *static_cast<Outcome*>(self);
-    noted.calls++;
-    noted.outcome = outcome;
-    if (noted.then) noted.then();
-  }
-};
-
 class ShutdownTest : public testing::TestWithParam<Case> {
  protected:
   ShutdownTest() {
@@ -73,7 +61,7 @@ class ShutdownTest : public testing::TestWithParam<Case> {
     server.enable(EV_READ | EV_WRITE);
   }
   void shut_down(Peer& peer, short how, const timeval* timeout = nullptr) {
-    ASSERT_EQ(bevel_shutdown(peer.bev(), how, timeout, Outcome::note, &outcome), 0);
+    ASSERT_EQ(bevel_shutdown(peer.bev(), how, timeout, test::ShutdownOutcome::note, &outcome), 0);
     EXPECT_EQ(outcome.calls, 0) << "not from inside the call";
   }
   bool is_over() const { return outcome.calls > 0; }
@@ -84,7 +72,7 @@ class ShutdownTest : public testing::TestWithParam<Case> {
     talk.loop.turns(50);
   }
 
-  Outcome outcome;
+  test::ShutdownOutcome outcome;
   Conversation talk{*GetParam().library, *GetParam().library, GetParam().version,
                     transport_of(GetParam().shape)};
   Peer& client = talk.client;
@@ -196,9 +184,9 @@ TEST_P(ShutdownTest, MayEndByFreeingInEveryState) {
                        transport_of(GetParam().shape));
     for (Peer* peer : {&other.client, &other.server}) peer->enable(EV_READ | EV_WRITE);
     other.client.write(pattern(much));
-    ASSERT_EQ(
-        bevel_shutdown(other.client.bev(), EV_READ | EV_WRITE, nullptr, Outcome::note, &outcome),
-        0);
+    ASSERT_EQ(bevel_shutdown(other.client.bev(), EV_READ | EV_WRITE, nullptr,
+                             test::ShutdownOutcome::note, &outcome),
+              0);
     other.loop.turns(turns);
     other.client.free();
     other.loop.turns(5);
@@ -280,9 +268,9 @@ TEST_P(ShutdownTest, EndsWithAnErrorWhereThePartnerOfThePairIsGone) {
     for (const bool before : {true, false}) {
       if (!before) other.server.free();
       if (before != in_handshake) continue;
-      ASSERT_EQ(
-          bevel_shutdown(other.client.bev(), EV_READ | EV_WRITE, nullptr, Outcome::note, &outcome),
-          0);
+      ASSERT_EQ(bevel_shutdown(other.client.bev(), EV_READ | EV_WRITE, nullptr,
+                               test::ShutdownOutcome::note, &outcome),
+                0);
     }
     ASSERT_TRUE(other.run_until([&] { return is_over(); }));
     EXPECT_EQ(outcome.outcome, BEVEL_SHUTDOWN_ERROR);
