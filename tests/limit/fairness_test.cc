@@ -249,6 +249,28 @@ TEST_F(GroupFairness, AFewThatRemainUseAllOfTheRate) {
   EXPECT_NEAR(static_cast<double>(group.total(Direction::write) - before), 4e6, 6e5);
 }
 
+TEST_F(GroupFairness, NobodyWaitsTwoRoundsWhileOthersCatchUp) {
+  SimGroup group(simulation, per_second(100'000, 1ms));
+  const CfgRef own = make_cfg(per_second(3'000, 1ms));
+  for (int i = 0; i < 5; ++i) member(group).throttle.set_cfg(own.get(), simulation.now);
+  std::vector<std::uint64_t> moved;
+  std::vector<TimePoint> moved_at;
+  Duration longest{};
+  for (int i = 0; i < 20; ++i) member(group);
+  moved.resize(simulation.streams.size());
+  moved_at.resize(simulation.streams.size(), simulation.now);
+  for (int step = 0; step < 20'000; ++step) {
+    simulation.run_for(1ms);
+    for (std::size_t i = 0; i < moved.size(); ++i) {
+      if (simulation.streams[i]->moved != moved[i]) moved_at[i] = simulation.now;
+      moved[i] = simulation.streams[i]->moved;
+      longest = std::max(longest, simulation.now - moved_at[i]);
+    }
+  }
+  const Duration round = Rate{100'000, 1s}.span_of(25 * 1460);
+  EXPECT_LT(longest, 2 * round);
+}
+
 // Members with limits of their own in a group of greedy ones.
 struct OwnLimits {
   double group_rate;
