@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -90,6 +91,11 @@ int take_socket_error(int fd) noexcept {
   int error = 0;
   socklen_t size = sizeof error;
   return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+}
+
+bool has_input(int fd) noexcept {
+  pollfd asked{.fd = fd, .events = POLLIN, .revents = 0};
+  return ::poll(&asked, 1, 0) != 0;
 }
 
 bool make_nonblocking(int fd) noexcept { return add_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK); }

@@ -33,6 +33,10 @@ ConnectResult finish_connect(int fd) noexcept;
 // asked.
 int take_socket_error(int fd) noexcept;
 
+// False: nothing to receive or to accept now, neither a connection nor an error. True also when
+// that cannot be told.
+bool has_input(int fd) noexcept;
+
 // False: errno tells why.
 bool make_nonblocking(int fd) noexcept;
 bool make_close_on_exec(int fd) noexcept;

@@ -103,6 +103,24 @@ TEST(Socket, ConnectsToTheLongestUnixPath) {
   rmdir(directory);
 }
 
+TEST(Socket, HasInputWhenAnAcceptOrAReadWouldNotWait) {
+  SocketAddress address;
+  const Fd listener = bound(address);
+  ASSERT_EQ(listen(listener.get(), 5), 0);
+  EXPECT_FALSE(has_input(listener.get()));
+  const Fd client = make_socket(AF_INET, SOCK_STREAM);
+  connected_in_the_end(client.get(), address);
+  EXPECT_TRUE(has_input(listener.get()));
+  const Fd server(accept(listener.get(), nullptr, nullptr));
+  EXPECT_FALSE(has_input(listener.get()));
+  EXPECT_FALSE(has_input(client.get()));
+  ASSERT_EQ(send(server.get(), "x", 1, MSG_NOSIGNAL), 1);
+  EXPECT_TRUE(has_input(client.get()));
+  const int closed = dup(client.get());
+  close(closed);
+  EXPECT_TRUE(has_input(closed)) << "the call behind it tells what is wrong";
+}
+
 TEST(Socket, FlagsAreSetOnceAndKept) {
   const Fd fd(socket(AF_INET, SOCK_STREAM, 0));
   for (int i = 0; i < 2; i++) {
