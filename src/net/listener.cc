@@ -193,7 +193,7 @@ void evconnlistener::on_event(int, short what, void* argument) {
 
 void evconnlistener::accept_some(Guard& guard) {
   for (int i = 0; i < most_per_turn && wanted(); i++) {
-    // An accept() that finds nothing makes a socket first and costs ten times as much as asking.
+    // An accept() that finds nothing makes a socket first, which costs more than asking.
     if (i > 0 && !ev::has_input(fd_)) return;
     if (!accept_one(guard)) return;
   }

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "support/shutdown_outcome.h"
 #include "tls/support/peer.h"
 
 namespace tls_test {
@@ -112,30 +113,28 @@ void expect_orderly_end(const Peer& peer) {
   }
 }
 
-void keep_outcome(bufferevent*, bevel_shutdown_outcome outcome, void* outcomes) {
-  static_cast<std::vector<bevel_shutdown_outcome>*>(outcomes)->push_back(outcome);
-}
-
 TEST_P(RenewalTest, EndsWithAPeerThatSaysGoodbyeMeanwhile) {
   for (const Transport way : {Transport::socket, Transport::pair}) {
     Conversation talk(*GetParam().client, *GetParam().server, Version::tls12, way);
     ASSERT_TRUE(talk.connect());
     Peer& asking = talk.peer(asker);
     Peer& leaving = talk.peer(other);
-    std::vector<bevel_shutdown_outcome> outcomes;
+    test::ShutdownOutcome outcome;
     ASSERT_EQ(talk.library(asker).renegotiate(asking.bev()), 0);
-    ASSERT_EQ(bevel_shutdown(leaving.bev(), EV_WRITE, nullptr, keep_outcome, &outcomes), 0);
+    ASSERT_EQ(
+        bevel_shutdown(leaving.bev(), EV_WRITE, nullptr, test::ShutdownOutcome::note, &outcome), 0);
     const auto has_left = [&] { return asking.has(BEV_EVENT_EOF) || asking.has(BEV_EVENT_ERROR); };
     // A library may refuse to say goodbye in the middle of a handshake.
-    ASSERT_TRUE(talk.run_until(
-        [&] { return !outcomes.empty() && (outcomes[0] != BEVEL_SHUTDOWN_CLEAN || has_left()); }));
+    ASSERT_TRUE(talk.run_until([&] {
+      return outcome.calls > 0 && (outcome.outcome != BEVEL_SHUTDOWN_CLEAN || has_left());
+    }));
     asking.write("is anybody there?");
     ASSERT_TRUE(talk.run_until(
         [&] { return leaving.received == "is anybody there?" || asking.has(BEV_EVENT_ERROR); }));
     talk.loop.turns(20);
     expect_orderly_end(asking);
     expect_orderly_end(leaving);
-    EXPECT_EQ(outcomes.size(), 1U);
+    EXPECT_EQ(outcome.calls, 1);
     if (has_left()) {
       EXPECT_EQ(talk.library(asker).renegotiate(asking.bev()), -1);
     }
@@ -153,15 +152,16 @@ TEST_P(RenewalTest, EndsWithAGoodbyeOfOurs) {
     const std::string sent = pattern(400000);
     asking.write(sent);
     hearing.write(sent);
-    std::vector<bevel_shutdown_outcome> outcomes;
+    test::ShutdownOutcome outcome;
     ASSERT_EQ(talk.library(asker).renegotiate(asking.bev()), 0);
-    ASSERT_EQ(bevel_shutdown(asking.bev(), EV_WRITE, nullptr, keep_outcome, &outcomes), 0);
+    ASSERT_EQ(
+        bevel_shutdown(asking.bev(), EV_WRITE, nullptr, test::ShutdownOutcome::note, &outcome), 0);
     const auto is_known = [&](const Peer& reader) {
       return reader.received.size() == sent.size() || asking.has(BEV_EVENT_ERROR) ||
              hearing.has(BEV_EVENT_ERROR);
     };
     ASSERT_TRUE(talk.run_until([&] {
-      return outcomes.size() == 1 && is_known(asking) && is_known(hearing);
+      return outcome.calls == 1 && is_known(asking) && is_known(hearing);
     })) << name_of(way)
         << " " << asking.received.size() << " " << hearing.received.size();
     talk.loop.turns(20);
