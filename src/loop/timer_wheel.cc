@@ -25,13 +25,6 @@ event* reversed(event* list) noexcept {
   return result;
 }
 
-bool is_sorted(event* list) noexcept {
-  for (event* next; list != nullptr && (next = next_link(*list)) != nullptr; list = next) {
-    if (deadline_of(*next) < deadline_of(*list)) return false;
-  }
-  return true;
-}
-
 event* merge(event* a, event* b) noexcept {
   event* first = nullptr;
   event** last = &first;
@@ -47,7 +40,6 @@ event* merge(event* a, event* b) noexcept {
 
 // Stable. runs[i] is empty or holds 2^i events.
 event* sorted(event* list) noexcept {
-  if (is_sorted(list)) return list;
   std::array<event*, 48> runs{};
   while (list != nullptr) {
     event* run = list;
@@ -235,12 +227,17 @@ void TimerWheel::file_again(event* list) noexcept {
 // What stays was moved, or is due later in this millisecond.
 event* TimerWheel::expire_slot(int slot, Deadline now) noexcept {
   const Deadline limit = std::min(now, last_moment_of(current_));
+  Deadline first = Deadline::max();  // of those found so far, if they are in order
+  bool in_order = true;
   event* due = nullptr;
   event* staying = nullptr;
   event** staying_last = &staying;
   for (event *ev = take_slot(slot), *next; ev != nullptr; ev = next) {
     next = next_link(*ev);
-    if (deadline_of(*ev) <= limit) {
+    const Deadline deadline = deadline_of(*ev);
+    if (deadline <= limit) {
+      in_order &= deadline <= first;
+      first = deadline;
       next_link(*ev) = due;  // which turns the list round: oldest first
       due = ev;
       size_--;
@@ -251,7 +248,7 @@ event* TimerWheel::expire_slot(int slot, Deadline now) noexcept {
   }
   *staying_last = nullptr;
   file_again(staying);
-  return sorted(due);
+  return in_order ? due : sorted(due);
 }
 
 event* TimerWheel::take_expired(Deadline now) noexcept {
