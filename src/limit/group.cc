@@ -1,6 +1,7 @@
 #include "limit/group.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "limit/throttle.h"
 
@@ -9,7 +10,7 @@ namespace ev {
 RateGroup::RateGroup(const TokenBucketCfg& cfg, TimePoint now)
     : key_(TreeKey::next()),
       cfg_(&cfg),
-      lanes_{Lane(cfg.limit(Direction::read), now), Lane(cfg.limit(Direction::write), now)} {
+      lanes_{Lane(cfg.pacing(Direction::read), now), Lane(cfg.pacing(Direction::write), now)} {
   apply_min_share();
 }
 
@@ -32,9 +33,9 @@ void RateGroup::close(TimePoint now) {
 
 void RateGroup::set_cfg(const TokenBucketCfg& cfg, TimePoint now) {
   TreeGuard guard(key_);
-  cfg_ = CfgRef(&cfg);
+  const CfgRef old = std::exchange(cfg_, CfgRef(&cfg));  // which the buckets still use
   for (const Direction direction : both_directions) {
-    lane(direction).reconfigure(cfg.limit(direction), now);
+    lane(direction).reconfigure(cfg.pacing(direction), now);
   }
   apply_min_share();
   root().rearm();

@@ -28,7 +28,9 @@ constexpr std::uint64_t largest_unit = std::uint64_t{1} << 30;
 
 }  // namespace
 
-Lane::Lane(const Limit& limit, TimePoint now) : Turn(Kind::lane), bucket_(limit, now) { derive(); }
+Lane::Lane(const Pacing& pacing, TimePoint now) : Turn(Kind::lane), bucket_(pacing, now) {
+  derive();
+}
 
 void Lane::derive() {
   const Rate& rate = bucket_.limit().rate;
@@ -481,8 +483,8 @@ Seat* Lane::take_woken() {
   return static_cast<Seat*>(turn);
 }
 
-void Lane::reconfigure(const Limit& limit, TimePoint now) {
-  bucket_.reconfigure(limit, now);
+void Lane::reconfigure(const Pacing& pacing, TimePoint now) {
+  bucket_.reconfigure(pacing, now);
   derive();
   retime(now);
 }

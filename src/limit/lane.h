@@ -31,7 +31,7 @@ namespace ev {
 
 class Lane final : public Turn {
  public:
-  Lane(const Limit& limit, TimePoint now);
+  Lane(const Pacing& pacing, TimePoint now);
 
   // Membership. Whoever leaves must have nothing waiting, granted or moving.
   void adopt(Turn& turn, std::uint32_t weight);
@@ -55,7 +55,7 @@ class Lane final : public Turn {
   std::optional<TimePoint> next_service() const;
   Seat* take_woken();
 
-  void reconfigure(const Limit& limit, TimePoint now);
+  void reconfigure(const Pacing& pacing, TimePoint now);
   void set_min_share(std::uint64_t bytes) { min_share_ = bytes; }
   // Below this rate the lane goes before its siblings; what exceeds it, up to the lane's own rate,
   // is borrowed from what they leave. Empty: everything is borrowed.

@@ -1,6 +1,7 @@
 #include "limit/throttle.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace ev {
 namespace {
@@ -18,8 +19,8 @@ std::uint32_t next_phase() {
 
 Throttle::Throttle(Throttled& stream)
     : stream_(stream),
-      sides_{Side(stream, Direction::read), Side(stream, Direction::write)},
-      phase_(next_phase()) {}
+      phase_(next_phase()),
+      sides_{Side(stream, Direction::read), Side(stream, Direction::write)} {}
 
 Throttle::~Throttle() {
   if (group() == nullptr) return;
@@ -32,17 +33,18 @@ Throttle::~Throttle() {
 
 void Throttle::set_cfg(const TokenBucketCfg* cfg, TimePoint now) {
   if (cfg == cfg_.get()) return;
-  cfg_ = CfgRef(cfg);
+  const CfgRef old = std::exchange(cfg_, CfgRef(cfg));  // which the buckets still use
   for (const Direction direction : both_directions) {
     Side& side = this->side(direction);
+    std::optional<TimePoint>& wake = own_wake(direction);
     if (cfg == nullptr) {
-      if (side.own_wake) resume(side, now);
+      if (wake) resume(direction, now);
       side.own.reset();
     } else if (side.own) {
-      side.own->reconfigure(cfg->limit(direction), now);
-      if (side.own_wake) side.own_wake = side.own->wake_time(now, side.own->worth_waking());
+      side.own->reconfigure(cfg->pacing(direction), now);
+      if (wake) wake = side.own->wake_time(now, side.own->worth_waking());
     } else {
-      side.own.emplace(cfg->limit(direction), now);
+      side.own.emplace(cfg->pacing(direction), now);
     }
   }
   rearm();
@@ -85,10 +87,10 @@ std::size_t Throttle::allowance(Direction direction, TimePoint now, std::size_t 
     const std::uint64_t offer = own_offer(side, tokens, now);
     if (offer == 0) {
       group_cancel(side, now);
-      wait_for_own(side, tokens, now);
+      wait_for_own(direction, tokens, now);
       return 0;
     }
-    end_own_wait(side);
+    end_own_wait(direction);
     tokens = offer;
   }
   tokens = group_claim(side, tokens, now);
@@ -119,7 +121,7 @@ void Throttle::spend(Direction direction, std::size_t bytes, TimePoint now) {
 void Throttle::cancel(Direction direction, TimePoint now) {
   Side& side = this->side(direction);
   group_cancel(side, now);
-  end_own_wait(side);
+  end_own_wait(direction);
   end_wait(side, now);
   side.least = 0;
 }
@@ -168,38 +170,39 @@ void Throttle::end_wait(Side& side, TimePoint now) {
   side.stats.throttled += std::max(now - side.waiting_since, Duration::zero());
 }
 
-void Throttle::wait_for_own(Side& side, std::uint64_t wanted, TimePoint now) {
-  if (side.own_wake) return;
+void Throttle::wait_for_own(Direction direction, std::uint64_t wanted, TimePoint now) {
+  std::optional<TimePoint>& wake = own_wake(direction);
+  if (wake) return;
+  Side& side = this->side(direction);
   begin_wait(side, now);
-  side.own_wake = wanted < side.own->worth_waking() ? side.own->wake_time(now, wanted)
-                                                    : side.own->wake_in_turn(now, phase_);
+  wake = wanted < side.own->worth_waking() ? side.own->wake_time(now, wanted)
+                                           : side.own->wake_in_turn(now, phase_);
   rearm();
 }
 
-void Throttle::end_own_wait(Side& side) {
-  if (!side.own_wake) return;
-  side.own_wake.reset();
+void Throttle::end_own_wait(Direction direction) {
+  std::optional<TimePoint>& wake = own_wake(direction);
+  if (!wake) return;
+  wake.reset();
   rearm();
 }
 
 // Its time has come: whatever there is by then is worth taking.
-void Throttle::finish_own_wait(Side& side, TimePoint now) {
-  side.own_wake.reset();
+void Throttle::finish_own_wait(Direction direction, TimePoint now) {
+  Side& side = this->side(direction);
+  own_wake(direction).reset();
   side.least = 1;
   end_wait(side, now);
 }
 
-void Throttle::resume(Side& side, TimePoint now) {
-  finish_own_wait(side, now);
-  stream_.resume(side.seat.direction());
+void Throttle::resume(Direction direction, TimePoint now) {
+  finish_own_wait(direction, now);
+  stream_.resume(direction);
 }
 
 std::optional<TimePoint> Throttle::next_wake() const {
-  std::optional<TimePoint> first;
-  for (const Side& side : sides_) {
-    if (side.own_wake && (!first || *side.own_wake < *first)) first = side.own_wake;
-  }
-  return first;
+  const auto& [read, write] = own_wakes_;
+  return read && write ? std::min(read, write) : read ? read : write;
 }
 
 void Throttle::rearm() {
@@ -212,10 +215,11 @@ void Throttle::rearm() {
 unsigned Throttle::on_timer(TimePoint now) {
   armed_.reset();
   unsigned due = 0;
-  for (Side& side : sides_) {
-    if (!side.own_wake || *side.own_wake > now) continue;
-    finish_own_wait(side, now);
-    due |= 1U << index_of(side.seat.direction());
+  for (const Direction direction : both_directions) {
+    const std::optional<TimePoint>& wake = own_wake(direction);
+    if (!wake || *wake > now) continue;
+    finish_own_wait(direction, now);
+    due |= 1U << index_of(direction);
   }
   rearm();
   return due;
@@ -231,7 +235,7 @@ std::size_t Throttle::would_move(Direction direction, std::size_t wanted, TimePo
   std::uint64_t tokens = cost_.of(wanted);
   if (side.own) {
     const std::int64_t have = side.own->reported(now);
-    if (have <= 0 || side.own_wake) return 0;
+    if (have <= 0 || own_wake(direction)) return 0;
     tokens = std::min(tokens, static_cast<std::uint64_t>(have));
   }
   if (this->group() != nullptr) {
@@ -247,9 +251,9 @@ bool Throttle::decrement(Direction direction, std::int64_t bytes, TimePoint now)
   if (!side.own) return false;
   side.own->available(now);
   side.own->adjust(-std::max(bytes, -unlimited));
-  if (side.own_wake) {
-    side.own_wake = side.own->wake_time(now, side.own->worth_waking());
-    if (side.own->offer(now, 1, 1) != 0) resume(side, now);
+  if (std::optional<TimePoint>& wake = own_wake(direction)) {
+    wake = side.own->wake_time(now, side.own->worth_waking());
+    if (side.own->offer(now, 1, 1) != 0) resume(direction, now);
     rearm();
   }
   return true;

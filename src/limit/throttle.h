@@ -83,41 +83,49 @@ class Throttle final : public Allocated {
  private:
   friend class RateGroup;
 
+  // Ordered by use, like the members below: a stream that waits for its own limit is far from the
+  // processor's caches when its time comes, and each line of them that it touches costs as much as
+  // the arithmetic.
   struct Side {
     explicit Side(Throttled& stream, Direction direction) : seat(stream, direction) {}
-    Seat seat;
     std::optional<TokenBucket> own;
-    bool waiting = false;               // for whatever reason
-    std::uint64_t least = 0;            // what is worth taking, once the timer said so; 0: the rule
-    std::optional<TimePoint> own_wake;  // waits for the own bucket, until then
+    bool waiting = false;     // for whatever reason
+    std::uint64_t least = 0;  // what is worth taking, once the timer said so; 0: the rule
     TimePoint waiting_since{};
     LimitStats stats;
+    Seat seat;
   };
 
   Side& side(Direction direction) { return sides_[index_of(direction)]; }
   const Side& side(Direction direction) const { return sides_[index_of(direction)]; }
+  std::optional<TimePoint>& own_wake(Direction direction) {
+    return own_wakes_[index_of(direction)];
+  }
   std::uint64_t own_offer(Side& side, std::uint64_t wanted, TimePoint now);
   std::uint64_t group_claim(Side& side, std::uint64_t wanted, TimePoint now);
   void group_settle(Side& side, std::uint64_t tokens, std::uint64_t payload, TimePoint now);
   void group_cancel(Side& side, TimePoint now);
-  void wait_for_own(Side& side, std::uint64_t wanted, TimePoint now);
-  void end_own_wait(Side& side);
+  void wait_for_own(Direction direction, std::uint64_t wanted, TimePoint now);
+  void end_own_wait(Direction direction);
   void begin_wait(Side& side, TimePoint now);
   void end_wait(Side& side, TimePoint now);
-  void finish_own_wait(Side& side, TimePoint now);
-  void resume(Side& side, TimePoint now);
+  void finish_own_wait(Direction direction, TimePoint now);
+  void resume(Direction direction, TimePoint now);
   void rearm();
 
   Throttled& stream_;
-  Side sides_[2];
-  CfgRef cfg_;
+  std::optional<TimePoint> own_wakes_[2];  // who waits for the own bucket, until then
+  std::optional<TimePoint> armed_;
+  // Guarded by the lock of the group's tree, but may be read without: it may be cleared by the
+  // group's end in another thread.
+  std::atomic<RateGroup*> group_{nullptr};
   SegmentCost cost_;
   const std::uint32_t phase_;  // its place among streams with the same limit
-  std::optional<TimePoint> armed_;
+  Side sides_[2];
+  CfgRef cfg_;
 
   // Below: guarded by the lock of the group's tree.
   TreeKey key_;
-  std::atomic<RateGroup*> group_{nullptr};  // may be cleared by the group's end in another thread
   std::uint32_t weight_ = 1;
   Throttle* next_member_ = nullptr;
   Throttle* previous_member_ = nullptr;

@@ -25,22 +25,21 @@
 
 #include <cstdint>
 
-#include "limit/rate.h"
+#include "limit/pacing.h"
 #include "limit/token_level.h"
 
 namespace ev {
 
 class TokenBucket {
  public:
-  // No wait for a worthwhile amount is drawn out longer than this.
-  static constexpr Duration patience = std::chrono::milliseconds(100);
-
-  TokenBucket(const Limit& limit, TimePoint now);
+  // The pacing belongs to the caller and outlives the bucket, or its next reconfigure().
+  TokenBucket(const Pacing& pacing, TimePoint now);
+  TokenBucket(const Pacing&&, TimePoint) = delete;
 
   // Clips to the new burst and refills nothing, so that no program gains by setting limits over and
   // over.
-  void reconfigure(const Limit& limit, TimePoint now);
-  const Limit& limit() const { return limit_; }
+  void reconfigure(const Pacing& pacing, TimePoint now);
+  const Limit& limit() const { return pacing_->limit; }
 
   // What may be taken of `wanted` now. 0 if there is less than `least` (and less than `wanted`) but
   // waiting for it is worth while: a trickle of tiny transfers costs more than it moves.
@@ -48,18 +47,18 @@ class TokenBucket {
   // `least` for somebody who has not been waiting.
   std::uint64_t worth_taking(TimePoint now) const;
   // What a wake-up should bring.
-  std::uint64_t worth_waking() const { return chunk_; }
+  std::uint64_t worth_waking() const { return pacing_->chunk; }
   // Whether waiting brings more before long: not in the first tick, nor between strict ones.
   bool is_flowing(TimePoint now) const {
-    return limit_.mode != RefillMode::ticks && flow_.due_from() <= now;
+    return mode() != RefillMode::ticks && flow_.due_from() <= now;
   }
   // True of a full transfer where that carries less than a wake-up in turn brings. Not because the
   // wake-up was late: what it brings more then, the next one brings less.
   bool brings_more_than(std::uint64_t transfer) const {
-    return transfer == largest_take_ && largest_take_ < in_turn_;
+    return transfer == pacing_->largest_take && pacing_->largest_take < pacing_->in_turn;
   }
   // What one of several waiters should get at once, at most: more would make the sum jerky.
-  std::uint64_t portion() const { return portion_; }
+  std::uint64_t portion() const { return pacing_->portion; }
 
   void take(std::uint64_t tokens, TimePoint now);  // moved: may go below zero
   void adjust(std::int64_t tokens);                // by hand: may go below zero and above the burst
@@ -83,29 +82,23 @@ class TokenBucket {
   std::int64_t available(TimePoint now);  // what grants come from
 
  private:
-  void derive();
   void refill(TimePoint now);
   TimePoint earned_by(TimePoint now) const;
   TimePoint when_earned(TimePoint until) const;
   std::uint64_t capacity(TimePoint now) const;
-  TokenLevel& granted_from() { return limit_.mode == RefillMode::ticks ? ledger_ : flow_; }
+  TokenLevel& granted_from() { return mode() == RefillMode::ticks ? ledger_ : flow_; }
+  const Rate& rate() const { return limit().rate; }
+  std::uint64_t burst() const { return limit().burst; }
+  RefillMode mode() const { return limit().mode; }
 
-  Limit limit_;
-  Duration round_{};  // from one wake-up in turn to the next
-  std::uint32_t places_ = 2;
-  std::uint64_t in_turn_ = 1;  // what comes meanwhile
-  Duration lead_{};            // of flow_ before the clock, for whoever is woken in turn
-  bool may_lead_ = false;      // a tick is a whole number of rounds
-  std::uint64_t chunk_ = 1;    // a wake-up is worth its cost from here on
-  std::uint64_t portion_ = 1;
-  std::uint64_t largest_take_ = 1;  // the burst, or one packet if that is more
-  std::uint64_t stretched_ = 1;     // the burst while somebody waits
+  const Pacing* pacing_;
+  TimePoint refilled_at_ = TimePoint::min();  // again at the same time would change nothing
+  TimePoint stretched_until_ = TimePoint::min();
+  TimePoint took_at_ = TimePoint::min();
+  Duration lead_{};  // of flow_ before the clock, for whoever is woken in turn
   std::uint64_t reserved_ = 0;
   TokenLevel flow_;
   TokenLevel ledger_;
-  TimePoint stretched_until_ = TimePoint::min();
-  TimePoint took_at_ = TimePoint::min();
-  TimePoint refilled_at_ = TimePoint::min();  // again at the same time would change nothing
 };
 
 }  // namespace ev

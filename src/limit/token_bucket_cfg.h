@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "limit/direction.h"
-#include "limit/rate.h"
+#include "limit/pacing.h"
 #include "sys/memory.h"
 
 struct ev_token_bucket_cfg final : ev::Allocated {
@@ -24,15 +24,19 @@ struct ev_token_bucket_cfg final : ev::Allocated {
   // Ticks of any length and every mode. Null when a limit is not valid.
   static ev_token_bucket_cfg* create(const ev::Limit& read, const ev::Limit& write);
 
-  const ev::Limit& limit(ev::Direction direction) const { return limits_[ev::index_of(direction)]; }
+  const ev::Pacing& pacing(ev::Direction direction) const {
+    return pacings_[ev::index_of(direction)];
+  }
+  const ev::Limit& limit(ev::Direction direction) const { return pacing(direction).limit; }
 
   void retain() const noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
   void release() const noexcept;
 
  private:
-  ev_token_bucket_cfg(const ev::Limit& read, const ev::Limit& write) : limits_{read, write} {}
+  ev_token_bucket_cfg(const ev::Limit& read, const ev::Limit& write)
+      : pacings_{ev::Pacing(read), ev::Pacing(write)} {}
 
-  const ev::Limit limits_[2];
+  const ev::Pacing pacings_[2];
   mutable std::atomic<std::size_t> references_{1};
 };
 

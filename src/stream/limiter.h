@@ -44,9 +44,9 @@ class Limiter final : public Throttled, public Allocated {
 
   Stream& stream_;
   event timer_{};
+  std::optional<Throttle> throttle_;
   Deferred resume_;
   std::atomic<std::uint8_t> due_{0};  // directions that may go on, as bits of their index
-  std::optional<Throttle> throttle_;
 };
 
 }  // namespace ev

@@ -170,7 +170,7 @@ TEST_F(GroupFairness, NobodyStarves) {
   };
   std::vector<Watch> watches(members);
   for (int i = 0; i < members; ++i) member(group);
-  const Duration round = 1000ms * members * 1000 / 100'000 + 100ms + TokenBucket::patience;
+  const Duration round = 1000ms * members * 1000 / 100'000 + 100ms + Pacing::patience;
   Duration longest{};
   for (int step = 0; step < 5000; ++step) {
     simulation.run_for(2ms);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <deque>
 #include <random>
 #include <utility>
 #include <vector>
@@ -15,9 +16,11 @@ using namespace std::chrono_literals;
 constexpr TimePoint t0 = TimePoint(1000h);
 constexpr std::uint64_t all = max_tokens;
 
-Limit limit(std::uint64_t rate, std::uint64_t burst, Duration tick,
-            RefillMode mode = RefillMode::smooth) {
-  return Limit{{rate, tick}, burst, mode};
+// Lives as long as the program, as somebody must keep it for the buckets.
+const Pacing& limit(std::uint64_t rate, std::uint64_t burst, Duration tick,
+                    RefillMode mode = RefillMode::smooth) {
+  static std::deque<Pacing> kept;
+  return kept.emplace_back(Limit{{rate, tick}, burst, mode});
 }
 
 TEST(TokenBucket, StartsWithOneTick) {
@@ -127,7 +130,8 @@ TEST(TokenBucket, ExactNeverExceedsTheArrivalCurve) {
   for (int round = 0; round < 50; ++round) {
     const Rate rate{1 + random() % 5000, Duration(1 + random() % 20'000'000)};
     const std::uint64_t burst = rate.bytes + random() % 10'000;
-    TokenBucket bucket(Limit{rate, burst, RefillMode::exact}, t0);
+    const Pacing pacing(Limit{rate, burst, RefillMode::exact});
+    TokenBucket bucket(pacing, t0);
     std::vector<std::pair<TimePoint, std::uint64_t>> moves;
     TimePoint now = t0;
     for (int i = 0; i < 400; ++i) {

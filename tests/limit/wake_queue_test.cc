@@ -14,7 +14,8 @@ namespace ev {
 namespace {
 
 TEST(WakeQueue, AgreesWithASortedSet) {
-  Lane owner(Limit{}, TimePoint{});
+  const Pacing pacing{Limit()};
+  Lane owner(pacing, TimePoint{});
   std::vector<std::unique_ptr<WakeHook>> hooks;
   for (int i = 0; i < 300; ++i) hooks.push_back(std::make_unique<WakeHook>(owner));
   std::multiset<TimePoint> expected;
