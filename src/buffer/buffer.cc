@@ -56,12 +56,14 @@ void evbuffer::replace_spare(Chain* chain) noexcept {
 }
 
 void evbuffer::add_to_tail(std::size_t size) noexcept {
+  flags_ &= static_cast<std::uint8_t>(~has_reserved);
   last_->length += size;
   total_ += size;
 }
 
 void evbuffer::add_to_spare(std::size_t size) noexcept {
   if (size == 0) return;
+  flags_ &= static_cast<std::uint8_t>(~has_reserved);
   Chain* chain = last_->next;
   chain->length += size;
   if (last_->length == 0) {
@@ -76,6 +78,7 @@ void evbuffer::add_to_spare(std::size_t size) noexcept {
 void evbuffer::link_back(Chain* chain) noexcept { link_back(chain, chain, chain->length); }
 
 void evbuffer::link_back(Chain* first, Chain* last, std::size_t size) noexcept {
+  flags_ &= static_cast<std::uint8_t>(~has_reserved);
   replace_spare(first);
   if (total_ == 0) first_ = first;
   last_ = last;

@@ -146,6 +146,7 @@ struct evbuffer final : ev::Allocated {
   // --- Who hears of changes ---
   // Without callbacks, lock and settings: only the observer knows of it.
   bool is_plain() const noexcept { return rare() == nullptr; }
+  bool has_callbacks() const noexcept;
   void set_observer(ev::BufferObserver* observer) noexcept;
   ev::BufferObserver* observer() const noexcept;
   evbuffer_cb_entry* add_callback(evbuffer_cb_func function, void* argument);
@@ -169,6 +170,7 @@ struct evbuffer final : ev::Allocated {
   static constexpr std::uint8_t has_files =
       4;  // some chain may still have to be read from its file
   static constexpr std::uint8_t drains_to_fd = 8;
+  static constexpr std::uint8_t has_reserved = 16;  // nothing was added since reserve()
   static constexpr std::uintptr_t extras_bit = 1;
   static constexpr std::uint8_t freeze_bit(ev::End end) noexcept {
     return end == ev::End::front ? 1 : 2;
@@ -214,14 +216,27 @@ struct evbuffer final : ev::Allocated {
   ev::IoResult send_bytes(int fd, std::size_t most) noexcept;
   ev::IoResult send_file(int fd, std::size_t most) noexcept;
 
+  struct Change {
+    std::size_t added;
+    std::size_t deleted;
+  };
   // Tells callbacks and observer; the last thing that a change does.
   void changed(std::size_t added, std::size_t deleted) {
     if (heard_by_ == 0) return;
-    if (rare() != nullptr) return announce(added, deleted);
+    if (rare() != nullptr) return announce({added, deleted});
     observer_in(heard_by_)->on_buffer_change(*this, added, deleted);
   }
-  void announce(std::size_t added, std::size_t deleted);
-  bool tell_callbacks(std::size_t added, std::size_t deleted);
+  // The same for two that changed together, in this order.
+  static void both_changed(evbuffer& one, Change of_one, evbuffer& other, Change of_other) {
+    if (!one.is_plain() || !other.is_plain()) return announce_both(one, of_one, other, of_other);
+    one.changed(of_one.added, of_one.deleted);
+    other.changed(of_other.added, of_other.deleted);
+  }
+  static void announce_both(evbuffer& one, Change of_one, evbuffer& other, Change of_other);
+  void announce(Change change);
+  void count(Change change) noexcept;
+  void tell(Change change);
+  bool tell_callbacks();
   void run_deferred();
   void cancel_deferred() noexcept;
   void await_last_rites() noexcept;

@@ -123,6 +123,10 @@ std::size_t evbuffer::max_read() const noexcept {
   return rare() != nullptr && rare()->max_read != 0 ? rare()->max_read : default_max_read;
 }
 
+bool evbuffer::has_callbacks() const noexcept {
+  return rare() != nullptr && !rare()->callbacks.empty();
+}
+
 evbuffer_cb_entry* evbuffer::add_callback(evbuffer_cb_func function, void* argument) {
   ev::BufferExtras& mine = extras();
   auto* entry = new evbuffer_cb_entry();
@@ -178,24 +182,46 @@ ev::BufferObserver* evbuffer::observer() const noexcept {
   return observer_in(heard_by_);
 }
 
-void evbuffer::announce(std::size_t added, std::size_t deleted) {
-  if (!tell_callbacks(added, deleted)) return;
-  if (ev::BufferObserver* hears = observer()) hears->on_buffer_change(*this, added, deleted);
+void evbuffer::announce(Change change) {
+  count(change);
+  tell(change);
+}
+
+// Both are counted before anybody is told of either: a callback of the one may change the other,
+// whose callbacks then hear of both changes at once, or free it. Nobody heard of it then, or the
+// call from the program holds it.
+void evbuffer::announce_both(evbuffer& one, Change of_one, evbuffer& other, Change of_other) {
+  const bool other_is_heard = other.heard_by_ != 0;
+  one.count(of_one);
+  other.count(of_other);
+  one.tell(of_one);
+  if (other_is_heard) other.tell(of_other);
+}
+
+void evbuffer::count(Change change) noexcept {
+  ev::BufferExtras* mine = rare();
+  if (mine == nullptr) return;
+  mine->added += change.added;
+  mine->deleted += change.deleted;
+}
+
+void evbuffer::tell(Change change) {
+  if (rare() != nullptr && !tell_callbacks()) return;
+  if (ev::BufferObserver* hears = observer()) {
+    hears->on_buffer_change(*this, change.added, change.deleted);
+  }
 }
 
 // False when the buffer is gone.
-bool evbuffer::tell_callbacks(std::size_t added, std::size_t deleted) {
+bool evbuffer::tell_callbacks() {
   ev::BufferExtras& mine = *rare();
-  if (mine.callbacks.empty()) {
-    mine.added = mine.deleted = 0;
-    return true;
-  }
-  if (mine.loop != nullptr) {
-    mine.added += added;
-    mine.deleted += deleted;
+  if (mine.loop != nullptr && !mine.callbacks.empty()) {
     if (!std::exchange(mine.pinned, true)) ev::schedule(*mine.loop, mine.deferred);
     return true;
   }
+  const std::size_t added = std::exchange(mine.added, 0);
+  const std::size_t deleted = std::exchange(mine.deleted, 0);
+  if (mine.callbacks.empty() || (added == 0 && deleted == 0)) return true;
   ++mine.users;
   mine.callbacks.run(*this, {total_ + deleted - added, added, deleted});
   --mine.users;
@@ -209,6 +235,7 @@ void evbuffer::run_deferred() {
   rare()->pinned = false;
   const std::size_t added = std::exchange(rare()->added, 0);
   const std::size_t deleted = std::exchange(rare()->deleted, 0);
+  if (added == 0 && deleted == 0) return;  // the callbacks of then were removed before the change
   rare()->callbacks.run(*this, {total_ + deleted - added, added, deleted});
 }
 

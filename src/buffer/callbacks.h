@@ -60,15 +60,16 @@ struct BufferExtras final : Allocated {
   std::uint32_t users = 0;  // calls that are inside the buffer; it is not freed before they are out
   bool doomed = false;      // freed by the program, waiting for the last user
 
-  // Deferred callbacks: what happened since they ran last.
-  Loop* loop = nullptr;  // null: callbacks run at once
+  // What happened since the callbacks were told last.
+  std::size_t added = 0;
+  std::size_t deleted = 0;
+
+  Loop* loop = nullptr;  // that runs deferred callbacks; null: they run at once
   Deferred deferred;
   bool pinned = false;  // `deferred` is scheduled, or has been taken by the loop and will run
   // Frees a doomed buffer behind its last deferred callbacks, or with the loop.
   Deferred last_rites;
   bool awaits_last_rites = false;
-  std::size_t added = 0;
-  std::size_t deleted = 0;
 
   bool may_go() const noexcept { return users == 0 && doomed && !pinned && !awaits_last_rites; }
 };

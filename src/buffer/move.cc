@@ -30,8 +30,7 @@ bool evbuffer::append_buffer(evbuffer& source) {
   if (frozen(ev::End::back) || source.frozen(ev::End::front) || !fits(source.total_)) return false;
   const std::size_t size = source.total_;
   source.transfer(*this, size);
-  source.changed(0, size);
-  changed(size, 0);
+  both_changed(source, {0, size}, *this, {size, 0});
   return true;
 }
 
@@ -43,8 +42,7 @@ bool evbuffer::prepend_buffer(evbuffer& source) {
   inherit_files(source);
   link_front(source.first_, source.last_, size);
   source.unlink_front(size);
-  source.changed(0, size);
-  changed(size, 0);
+  both_changed(source, {0, size}, *this, {size, 0});
   return true;
 }
 
@@ -65,8 +63,7 @@ ssize_t evbuffer::remove_to(evbuffer& destination, std::size_t most) {
 void evbuffer::move_front_to(evbuffer& destination, std::size_t size) {
   if (size == 0) return;
   transfer(destination, size);
-  destination.changed(size, 0);
-  changed(0, size);
+  both_changed(destination, {size, 0}, *this, {0, size});
 }
 
 void evbuffer::inherit_files(const evbuffer& source) noexcept {

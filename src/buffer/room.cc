@@ -64,6 +64,7 @@ int evbuffer::reserve(ssize_t size, iovec* vectors, int most) {
   const std::size_t here = room();
   if (most == 1 || here == 0 || here >= wanted) {
     vectors[0] = vector_of(contiguous_room(wanted));
+    flags_ |= has_reserved;
     return 1;
   }
   const Chain* behind = spare();
@@ -73,6 +74,7 @@ int evbuffer::reserve(ssize_t size, iovec* vectors, int most) {
   }
   vectors[0] = {last_->tail(), here};
   vectors[1] = {last_->next->memory, last_->next->capacity};
+  flags_ |= has_reserved;
   return 2;
 }
 
@@ -89,10 +91,12 @@ bool evbuffer::commit(const iovec* vectors, int count) {
   if (count == 2 && vectors[1].iov_len > 0 && !in_spare(vectors[1])) return false;
   const std::size_t to_tail = at_tail ? vectors[0].iov_len : 0;
   const std::size_t to_spare = count == 2 ? vectors[1].iov_len : vectors[0].iov_len - to_tail;
-  if (!fits(to_tail + to_spare)) return false;
+  const std::size_t size = to_tail + to_spare;
+  if (size == 0) return true;
+  if ((flags_ & has_reserved) == 0 || !fits(size)) return false;
   add_to_tail(to_tail);
   commit_spare(to_spare);
-  if (to_tail + to_spare > 0) changed(to_tail + to_spare, 0);
+  changed(size, 0);
   return true;
 }
 
@@ -129,8 +133,14 @@ int evbuffer::append_format(const char* format, va_list arguments) {
     size = std::vsnprintf(reinterpret_cast<char*>(space.data()), space.size(), format, arguments);
   }
   if (size <= 0) return size < 0 ? -1 : 0;
-  const iovec written = {space.data(), static_cast<std::size_t>(size)};
-  return commit(&written, 1) ? size : -1;
+  const auto length = static_cast<std::size_t>(size);
+  if (space.data() == last_->tail()) {
+    add_to_tail(length);
+  } else {
+    commit_spare(length);
+  }
+  changed(length, 0);
+  return size;
 }
 
 std::size_t evbuffer::append_vectors(const iovec* vectors, int count) {

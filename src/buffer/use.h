@@ -36,9 +36,26 @@ class BufferPairUse {
  public:
   BufferPairUse(evbuffer& one, evbuffer& other) noexcept
       : first_(one.lock().comes_before(other.lock()) ? one : other),
-        second_(one.lock().comes_before(other.lock()) ? other : one) {}
+        second_(one.lock().comes_before(other.lock()) ? other : one) {
+    if (one.has_callbacks() == other.has_callbacks()) return;
+    // Callbacks of the one may free the stream around the other, which is not held for any of its
+    // own.
+    quiet_.observer = one.has_callbacks() ? other.observer() : one.observer();
+    if (quiet_.observer != nullptr) quiet_.observer->hold();
+  }
 
  private:
+  struct Held {
+    BufferObserver* observer = nullptr;
+    Held() = default;
+    ~Held() {
+      if (observer != nullptr) observer->release();
+    }
+    Held(const Held&) = delete;
+    Held& operator=(const Held&) = delete;
+  };
+
+  Held quiet_;  // before the locks: released after them
   BufferUse first_;
   BufferUse second_;
 };

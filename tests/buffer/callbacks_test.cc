@@ -144,6 +144,63 @@ TEST_F(Callbacks, MayFreeTheBuffer) {
   append(*buffer, "abc");  // without a use around it
 }
 
+// Of the two in one operation, whichever is told first.
+TEST_F(Callbacks, MayFreeTheOtherBuffer) {
+  using Operation = void (*)(evbuffer & from, evbuffer & to);
+  const Operation operations[] = {
+      [](evbuffer& from, evbuffer& to) { to.append_buffer(from); },
+      [](evbuffer& from, evbuffer& to) { to.prepend_buffer(from); },
+      [](evbuffer& from, evbuffer& to) { from.remove_to(to, 2); },
+      [](evbuffer& from, evbuffer& to) { from.remove_to(to, 100); },
+  };
+  for (const Operation operation : operations) {
+    for (const bool source_is_freed : {true, false}) {
+      for (const bool freed_has_callbacks : {true, false}) {
+        auto* from = new evbuffer();
+        auto* to = new evbuffer();
+        append(*from, "abc");
+        evbuffer* freed = source_is_freed ? from : to;
+        evbuffer* hears = source_is_freed ? to : from;
+        hears->add_callback(Listener::run, &one_);
+        if (freed_has_callbacks) freed->add_callback(Listener::run, &two_);
+        one_.then = [freed](evbuffer&) { evbuffer::destroy(freed); };
+        {
+          const ev::BufferPairUse use(*from, *to);
+          operation(*from, *to);
+        }
+        EXPECT_NE(take_log().find("one:"), std::string::npos);
+        one_.then = nullptr;
+        evbuffer::destroy(hears);
+      }
+    }
+  }
+}
+
+TEST_F(Callbacks, MayFreeTheOwnerOfTheOtherBuffer) {
+  Observer observer(&log_);
+  buffer_.set_observer(&observer);
+  evbuffer other;
+  append(other, "abc");
+  other.add_callback(Listener::run, &one_);
+  one_.then = [&](evbuffer&) { EXPECT_EQ(observer.holds, 1); };
+  {
+    const ev::BufferPairUse use(other, buffer_);
+    buffer_.append_buffer(other);
+  }
+  EXPECT_EQ(take_log(), "one:3+0-3 observer+3-0 ");
+  EXPECT_EQ(observer.holds, 0);
+}
+
+TEST_F(Callbacks, OfTheOtherBufferMayChangeThisOne) {
+  buffer_.add_callback(Listener::run, &one_);
+  evbuffer other;
+  append(other, "abcde");
+  other.add_callback(Listener::run, &two_);
+  two_.then = [&](evbuffer&) { buffer_.drain(2); };
+  buffer_.append_buffer(other);
+  EXPECT_EQ(take_log(), "two:5+0-5 one:0+5-2 ") << "both changes at once, in terms of what was";
+}
+
 TEST_F(Callbacks, OfTheOldKindAreToldTheSizes) {
   static std::string sizes;
   const auto tell = [](evbuffer*, std::size_t before, std::size_t after, void*) {

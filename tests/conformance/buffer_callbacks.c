@@ -167,6 +167,36 @@ static void callback_changes_the_buffer(void) {
   evbuffer_free(b);
 }
 
+static struct evbuffer* other;
+
+static void drain_other(struct evbuffer* b, const struct evbuffer_cb_info* info, void* arg) {
+  log_info(b, info, arg);
+  if (evbuffer_get_length(other) >= 2) evbuffer_drain(other, 2);
+}
+
+/* Whoever hears of the one may change the other before its callbacks run: they are told of both
+ * changes at once, and no size is below zero. */
+static void callback_changes_the_other_buffer(void) {
+  struct evbuffer *from = evbuffer_new(), *to = other = evbuffer_new();
+  evbuffer_add_cb(from, drain_other, (void*)"from");
+  evbuffer_add_cb(to, log_info, (void*)"to");
+  evbuffer_add(from, "0123456789", 10);
+  SEE(evbuffer_add_buffer(to, from));
+  evbuffer_add(from, "abc", 3);
+  SEE(evbuffer_prepend_buffer(to, from));
+  evbuffer_add(from, "defghi", 6);
+  SEE(evbuffer_remove_buffer(from, to, 100));
+  SEE_BUF(to);
+  other = from;
+  evbuffer_add(from, "klmnop", 6);
+  evbuffer_free(to);
+  to = evbuffer_new();
+  evbuffer_setcb(to, log_old, (void*)"old");
+  SEE(evbuffer_add_buffer(to, from));
+  SEE_BUF(to);
+  evbuffer_free(from), evbuffer_free(to);
+}
+
 static void deferred_callbacks_merge(void) {
   struct event_base* base = event_base_new();
   struct evbuffer* b = evbuffer_new();
@@ -206,6 +236,22 @@ static void late_callback_on_deferring_buffer(void) {
   SEE(evbuffer_cb_set_flags(b, entry, EVBUFFER_CB_ENABLED));
   SEE(evbuffer_add(b, "abc", 3));
   obs("before the loop");
+  SEE(event_base_loop(base, EVLOOP_NONBLOCK));
+  evbuffer_free(b);
+  event_base_free(base);
+}
+
+static void callback_that_hears_of_nothing(void) {
+  struct event_base* base = event_base_new();
+  struct evbuffer* b = evbuffer_new();
+  SEE(evbuffer_defer_callbacks(b, base));
+  evbuffer_add_cb(b, log_info, (void*)"removed");
+  evbuffer_add(b, "x", 1);
+  SEE(evbuffer_remove_cb(b, log_info, (void*)"removed"));
+  evbuffer_add(b, "y", 1);
+  evbuffer_add_cb(b, log_info, (void*)"late");
+  SEE(event_base_loop(base, EVLOOP_NONBLOCK));
+  evbuffer_add(b, "z", 1);
   SEE(event_base_loop(base, EVLOOP_NONBLOCK));
   evbuffer_free(b);
   event_base_free(base);
@@ -256,9 +302,11 @@ const struct conf_case conf_cases[] = {CASE(single_operations),
                                        CASE(old_callback_replaces_new_ones),
                                        CASE(callback_removes_itself),
                                        CASE(callback_changes_the_buffer),
+                                       CASE(callback_changes_the_other_buffer),
                                        CASE(deferred_callbacks_merge),
                                        CASE(deferred_callback_and_freed_buffer),
                                        CASE(late_callback_on_deferring_buffer),
+                                       CASE(callback_that_hears_of_nothing),
                                        CASE(disabled_callback_and_deferral),
                                        CASE(freeing_reports_nothing),
                                        CASE(failed_operations_report_nothing),

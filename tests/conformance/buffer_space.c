@@ -36,6 +36,38 @@ static void reserve_after_existing_content(void) {
   evbuffer_free(b);
 }
 
+/* What was reserved is forgotten as soon as something is added, and used up by being committed. */
+static void commit_after_another_change(void) {
+  static const char* const starts[] = {"abc", "a reference"};
+  size_t i, size;
+  for (i = 0; i < 2; ++i) {
+    for (size = 100; size <= 5000; size += 4900) {
+      struct evbuffer* b = evbuffer_new();
+      struct evbuffer_iovec v;
+      if (i == 0) {
+        evbuffer_add(b, starts[i], strlen(starts[i]));
+      } else {
+        evbuffer_add_reference(b, starts[i], strlen(starts[i]), NULL, NULL);
+      }
+      SEE(evbuffer_reserve_space(b, (ev_ssize_t)size, &v, 1));
+      put(&v, "RRRR", 4);
+      SEE(evbuffer_commit_space(b, &v, 1));
+      SEE(evbuffer_commit_space(b, &v, 1));
+      SEE(evbuffer_reserve_space(b, (ev_ssize_t)size, &v, 1));
+      put(&v, "SSSSSSSSSSSSSSSS", 16);
+      SEE(evbuffer_add_printf(b, "%s", "printed"));
+      SEE(evbuffer_commit_space(b, &v, 1));
+      SEE_BUF(b);
+      SEE(evbuffer_reserve_space(b, (ev_ssize_t)size, &v, 1));
+      put(&v, "TTTT", 4);
+      SEE(evbuffer_add(b, "added", 5));
+      SEE(evbuffer_commit_space(b, &v, 1));
+      SEE_BUF(b);
+      evbuffer_free(b);
+    }
+  }
+}
+
 static void commit_nothing(void) {
   struct evbuffer* b = evbuffer_new();
   struct evbuffer_iovec v;
@@ -364,6 +396,7 @@ static void buffer_reference_and_frozen_ends(void) {
 
 const struct conf_case conf_cases[] = {CASE(reserve_one_and_commit),
                                        CASE(reserve_after_existing_content),
+                                       CASE(commit_after_another_change),
                                        CASE(commit_nothing),
                                        CASE(reserve_two_extents),
                                        CASE(commit_first_of_two_only),

@@ -129,6 +129,19 @@ TEST_P(Freeing, InTheBufferCallbackOfItsInput) {
   expect_silence_after(0);
 }
 
+TEST_P(Freeing, InTheCallbackOfABufferThatIsMovedToItsOutput) {
+  const auto on_change = [](evbuffer*, const evbuffer_cb_info* info, void* end) {
+    if (info->n_deleted > 0) static_cast<End*>(end)->free();
+  };
+  evbuffer* moved = evbuffer_new();
+  evbuffer_add_cb(moved, on_change, &b_);
+  evbuffer_add(moved, "bytes", 5);
+  EXPECT_EQ(evbuffer_add_buffer(bufferevent_get_output(b_.bev), moved), 0);
+  EXPECT_EQ(b_.bev, nullptr);
+  evbuffer_free(moved);
+  expect_silence_after(0);
+}
+
 TEST_P(Freeing, GivesBackAllMemoryAndDescriptors) {
   const std::size_t descriptors = open_descriptors();
   {
