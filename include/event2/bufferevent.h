@@ -61,15 +61,15 @@ struct bufferevent;
 /**
  * The read and the write callback. Reading: there is new data and the input is at or above its low
  * mark. Writing: the output is at or below its low mark, because data has left, writing was enabled,
- * or a flush or shutdown found nothing to move. On filters and with bufferevent_trigger() it may run
+ * or a shutdown of a socket found nothing to move. On filters and with bufferevent_trigger() it may run
  * inside the program's own call; BEV_OPT_DEFER_CALLBACKS keeps all callbacks on the loop's stack.
  */
 typedef void (*bufferevent_data_cb)(struct bufferevent* bev, void* ctx);
 
 /**
  * The event callback. After EOF or ERROR on a socket or TLS stream the direction is disabled; pairs
- * and filters, which only relay what happened elsewhere, leave it as it is. Data that arrived before
- * is in the input.
+ * and filters, which only relay what happened elsewhere, leave it as it is. With READING, data that
+ * arrived before is in the input; when writing fails, some may still come.
  *
  * @param what a combination of BEV_EVENT_*; deferred calls are told everything since the last one
  */
@@ -80,7 +80,9 @@ enum bufferevent_options {
   /** Free what lies underneath with the bufferevent: the socket, the other stream, the SSL object.
    */
   BEV_OPT_CLOSE_ON_FREE = 1 << 0,
-  BEV_OPT_THREADSAFE = 1 << 1,      /**< give it a lock, if threads are enabled */
+  /** Give it a lock. Sockets and pairs are refused before threads are enabled; a filter, which has
+   * the lock of what lies underneath, does without. */
+  BEV_OPT_THREADSAFE = 1 << 1,
   BEV_OPT_DEFER_CALLBACKS = 1 << 2, /**< call callbacks later in the loop, never nested */
   BEV_OPT_UNLOCK_CALLBACKS = 1 << 3 /**< without its lock; requires BEV_OPT_DEFER_CALLBACKS */
 };
@@ -103,7 +105,8 @@ EVENT2_EXPORT_SYMBOL struct bufferevent* bufferevent_socket_new(struct event_bas
  * stream over another bufferevent, connects the lowest bufferevent, which has the socket.
  *
  * @param sa the address; NULL if the program has already begun to connect the socket
- * @return -1 if connecting could not begin; a socket made for it is closed. One that failed later
+ * @return -1 if connecting could not begin; a socket made for it is closed. A unix-domain socket
+ *   that nobody listens on is refused at once: both directions are disabled. One that failed later
  *   stays until bufferevent_replacefd(bev, -1), after which it may be tried again, or until the
  *   bufferevent is freed with BEV_OPT_CLOSE_ON_FREE; without that option it is the program's
  */
@@ -282,8 +285,9 @@ enum bufferevent_flush_mode {
 /**
  * Move data now. Pairs pass it to (EV_WRITE) or from (EV_READ) the partner without regard to
  * watermarks, and with BEV_FINISHED report BEV_EVENT_EOF to it, each time. Filters run, heeding
- * watermarks with BEV_NORMAL only, and then flush the stream underneath. Sockets and TLS streams do
- * nothing: they send as soon as they can.
+ * watermarks with BEV_NORMAL only, and then flush the stream underneath; the read callback follows
+ * from the loop, if the program has not taken the data by then. Sockets and TLS streams do nothing:
+ * they send as soon as they can.
  *
  * @param iotype EV_READ and/or EV_WRITE
  * @return 1 if data was moved, 0 if there was none to move, -1 if the filter's function failed or

@@ -244,6 +244,8 @@ void bufferevent_trigger_event(bufferevent* bev, short what, int options) {
 bufferevent* bufferevent_filter_new(bufferevent* underlying, bufferevent_filter_cb input_filter,
                                     bufferevent_filter_cb output_filter, int options,
                                     void (*free_context)(void*), void* context) {
+  // It has the lock of what lies underneath, and that has none before there are any.
+  if (!ev::threads_enabled()) options &= ~BEV_OPT_THREADSAFE;
   if (underlying == nullptr || !options_make_sense(options)) return errno = EINVAL, nullptr;
   return ev::made_or_null([&] {
     return ev::new_filter(Stream::of(underlying),

@@ -50,6 +50,7 @@ bool FdStream::connect(const sockaddr* address, int length) {
     assign_events(made.take());
   }
   if (begun.state == ConnectState::failed) {
+    disable(EV_READ | EV_WRITE);  // there is nothing to read from and write to
     fail_to_connect(begun.error, BEV_TRIG_DEFER_CALLBACKS);
     return true;
   }

@@ -70,10 +70,10 @@ class FilterStream final : public TimerStream {
       restart_read_timeout();
       link_.lower().resume_read(Suspend::filter);
       // Bytes may wait below from before: nothing from the network would announce them.
-      if (link_.lower().input->empty()) {
-        look_for_tokens();
-      } else {
+      if (may_have_input()) {
         pump_soon();
+      } else {
+        look_for_tokens();
       }
     }
     if ((what & EV_WRITE) != 0) {
@@ -95,8 +95,9 @@ class FilterStream final : public TimerStream {
     bool produced = false;
     if ((what & EV_READ) != 0) {
       produced = filter_input(mode);
-      pass_input(produced);
       if (is_freed()) return 1;
+      if (produced) flushed_input_ = true;
+      pump_soon();  // tells the program, but not in the middle of its call
     }
     if ((what & EV_WRITE) != 0) {
       const Raised flushing(is_flushing_);
@@ -159,7 +160,10 @@ class FilterStream final : public TimerStream {
   void on_flush() override {
     filter_output(BEV_NORMAL);
     if (is_freed()) return;
-    pass_input(filter_input(BEV_NORMAL));
+    const bool produced = filter_input(BEV_NORMAL);
+    const bool was_flushed =
+        std::exchange(flushed_input_, false) && !input->empty() && wants_read();
+    pass_input(produced || was_flushed);
   }
 
   void on_output_added() override {
@@ -185,6 +189,8 @@ class FilterStream final : public TimerStream {
     });
   }
 
+  // Below, or in the filter function.
+  bool may_have_input() const noexcept { return !link_.lower().input->empty() || input_has_more_; }
   bool is_input_full() const noexcept { return wm_read.high != 0 && input->size() >= wm_read.high; }
 
   // What a filter function may produce now; 0: it has to wait for tokens or for the next turn.
@@ -222,8 +228,12 @@ class FilterStream final : public TimerStream {
   // True when bytes were produced.
   bool filter_input(bufferevent_flush_mode mode) {
     evbuffer& source = *link_.lower().input;
-    input_needs_more_ = false;
     if (is_freed()) return false;
+    if (mode == BEV_NORMAL && !may_have_input()) {
+      look_for_tokens();
+      return false;
+    }
+    input_needs_more_ = false;
     if (mode == BEV_NORMAL && (!wants_read() || is_input_full())) return false;
     if (input_broke_) {
       if (wants_read()) source.take_front(source.size());  // it must not pile up
@@ -237,8 +247,10 @@ class FilterStream final : public TimerStream {
           granted(Direction::read, room_under(wm_read.high, *input, mode), mode);
       if (limit == 0) break;
       const auto result = functions_.input(&source, input, limit, mode, functions_.context);
-      account(Direction::read, input->size() - std::min(held, input->size()));
+      const std::size_t given = input->size() - std::min(held, input->size());
+      account(Direction::read, given);
       if (is_freed()) break;
+      input_has_more_ = limit >= 0 && given >= static_cast<std::size_t>(limit);
       if (result == BEV_ERROR) {
         input_broke_ = true;
         return produced || input->size() > held;  // what came before the error counts
@@ -270,7 +282,7 @@ class FilterStream final : public TimerStream {
   // tokens, or a program that reads. start() goes on then. What the filter holds back for want of
   // more it must give now. Behind an error there is nothing that could end.
   void pass_end(int options) {
-    if (!input_broke_ && !input_needs_more_ && !link_.lower().input->empty()) return;
+    if (!input_broke_ && !input_needs_more_ && may_have_input()) return;
     const short what = std::exchange(end_below_, 0);
     pass_input(filter_input(BEV_FINISHED), options);
     if (is_freed()) return;
@@ -429,6 +441,8 @@ class FilterStream final : public TimerStream {
   bool is_ending_ = false;
   bool output_needs_more_ = false;  // the filter can do nothing with what is in the output
   bool input_needs_more_ = false;   // nor with what waits below
+  bool input_has_more_ = false;     // it was stopped by its limit, and may hold bytes back
+  bool flushed_input_ = false;      // the program has not been told of it
   bool input_broke_ = false;        // the filter called it an error, and is called no more
   bool input_error_told_ = false;
   bool output_broke_ = false;

@@ -202,6 +202,31 @@ static void unix_socket_that_is_not_there(void) {
   teardown(bev);
 }
 
+static void unix_socket_that_nobody_listens_on(void) {
+  struct bufferevent* bev = unconnected();
+  struct sockaddr_un sun;
+  char directory[] = "/tmp/conformanceXXXXXX";
+  int stale = socket(AF_UNIX, SOCK_STREAM, 0);
+  memset(&sun, 0, sizeof(sun));
+  sun.sun_family = AF_UNIX;
+  SEE(mkdtemp(directory) != NULL);
+  snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/socket", directory);
+  SEE(bind(stale, (struct sockaddr*)&sun, sizeof(sun)));
+  close(stale);
+  bufferevent_enable(bev, EV_READ | EV_WRITE);
+  SEE(bufferevent_socket_connect(bev, (struct sockaddr*)&sun, sizeof(sun)));
+  SEE_STR(ev_names(bufferevent_get_enabled(bev)));
+  SEE(events);
+  SEE(run_until(base, &events, 1));
+  SEE(bufferevent_write(bev, "lost", 4));
+  run_for(base, 20);
+  SEE(events);
+  SEE_STR(bev_names(all_events));
+  unlink(sun.sun_path);
+  rmdir(directory);
+  teardown(bev);
+}
+
 static void connect_by_name(int family, const char* name) {
   struct bufferevent* bev = unconnected();
   struct sockaddr_storage address;
@@ -373,6 +398,7 @@ const struct conf_case conf_cases[] = {CASE(connects_and_talks),
                                        CASE(already_connecting_descriptor),
                                        CASE(unix_socket),
                                        CASE(unix_socket_that_is_not_there),
+                                       CASE(unix_socket_that_nobody_listens_on),
                                        CASE(numeric_name),
                                        CASE(numeric_name_unspecified_family),
                                        CASE(localhost_name),

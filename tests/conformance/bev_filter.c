@@ -276,6 +276,33 @@ static void flushing_a_filter(void) {
   teardown();
 }
 
+/* The read callback asks for what the filter keeps back, and takes it: it is neither called in the
+ * middle of that nor once more for it. */
+static void read_with_flush(struct bufferevent* bev, void* arg) {
+  char out[16];
+  size_t n;
+  log_read(bev, arg);
+  SEE(bufferevent_flush(bev, EV_READ, BEV_FLUSH));
+  n = bufferevent_read(bev, out, sizeof(out));
+  see_bytes("took", out, n);
+  ++reads;
+}
+
+static void flushing_in_the_read_callback(void) {
+  setup(swap_pairs, NULL, 0);
+  bufferevent_setcb(filter, read_with_flush, NULL, on_event, (void*)"filter");
+  bufferevent_enable(filter, EV_READ);
+  SEE(write(sv[1], "abcde", 5));
+  SEE(run_until(base, &reads, 1));
+  run_for(base, 20);
+  SEE(reads);
+  SEE(write(sv[1], "fg", 2));
+  SEE(run_until(base, &reads, 2));
+  run_for(base, 20);
+  SEE(reads);
+  teardown();
+}
+
 static void modes_reach_the_filters(void) {
   setup(recorder, recorder, 0);
   bufferevent_enable(filter, EV_READ);
@@ -494,6 +521,14 @@ static void large_transfer_through_filters(void) {
   teardown();
 }
 
+static void threadsafe_filter_before_threads(void) {
+  setup(upper, rot1, BEV_OPT_THREADSAFE);
+  SEE(bufferevent_write(filter, "HAL", 3));
+  run_for(base, 20);
+  see_peer();
+  teardown();
+}
+
 static void threadsafe_filter(void) {
   evthread_use_pthreads();
   setup(upper, rot1, BEV_OPT_THREADSAFE);
@@ -535,6 +570,7 @@ const struct conf_case conf_cases[] = {
     CASE(draining_resumes_without_new_data),
     CASE(filter_that_needs_more),
     CASE(flushing_a_filter),
+    CASE(flushing_in_the_read_callback),
     CASE(modes_reach_the_filters),
     CASE(end_of_file_is_passed_on),
     EXCEPTION(finished_is_given_at_end_of_file, "Z14: stock never tells the input filter",
@@ -567,6 +603,7 @@ const struct conf_case conf_cases[] = {
     CASE(filter_on_a_pair),
     CASE(freed_in_its_read_callback),
     CASE(large_transfer_through_filters),
+    CASE(threadsafe_filter_before_threads),
     CASE(threadsafe_filter),
     CASE(set_descriptor_through_filter),
     CASES_END};

@@ -328,6 +328,64 @@ TEST_P(Filter, ToldTheRoomUnderTheMarks) {
   EXPECT_EQ(functions_.output.calls[0].mode, BEV_NORMAL);
 }
 
+// But for a flush and the end, there is nothing to ask it then.
+TEST_P(Filter, IsNotCalledForAnEmptySource) {
+  bufferevent_enable(a_.bev, EV_READ);
+  b_.write("abc");
+  ASSERT_TRUE(run_until([&] { return a_.got == "abc"; }));
+  bufferevent_disable(a_.bev, EV_READ);
+  bufferevent_enable(a_.bev, EV_READ);
+  settle();
+  bufferevent_trigger_event(lower_, BEV_EVENT_EOF | BEV_EVENT_READING, 0);
+  ASSERT_TRUE(run_until([&] { return a_.events > 0; }));
+  EXPECT_TRUE(functions_.input.was_called_with(BEV_FINISHED));
+  for (const Function::Call& call : functions_.input.calls) {
+    if (call.mode == BEV_NORMAL) {
+      EXPECT_GT(call.size, 0U);
+    }
+  }
+}
+
+// It took all and had to stop at its limit: it may have more to give.
+TEST_P(Filter, IsCalledAgainAfterItsLimitHeldItUp) {
+  bufferevent_setwatermark(a_.bev, EV_READ, 0, 3);
+  a_.keeps_input = true;
+  std::string held;
+  functions_.input.act = [&](evbuffer* source, evbuffer* destination, const Function::Call& call) {
+    const std::size_t size = evbuffer_get_length(source);
+    held.append(reinterpret_cast<const char*>(evbuffer_pullup(source, -1)), size);
+    evbuffer_drain(source, size);
+    const std::size_t most = call.limit < 0 ? held.size() : static_cast<std::size_t>(call.limit);
+    const std::string given = held.substr(0, most);
+    held.erase(0, given.size());
+    evbuffer_add(destination, given.data(), given.size());
+    return given.empty() ? BEV_NEED_MORE : BEV_OK;
+  };
+  bufferevent_enable(a_.bev, EV_READ);
+  b_.write("abcdef");
+  settle();
+  EXPECT_EQ(evbuffer_get_length(bufferevent_get_input(a_.bev)), 3U);
+  evbuffer_drain(bufferevent_get_input(a_.bev), 3);
+  settle();
+  EXPECT_EQ(evbuffer_get_length(bufferevent_get_input(a_.bev)), 3U);
+}
+
+// The program is told from the loop, and of what it has not taken by then.
+TEST_P(Filter, TellsLaterWhatAFlushProduced) {
+  functions_.input.act = [](evbuffer* source, evbuffer* destination, const Function::Call& call) {
+    if (call.mode == BEV_NORMAL) return BEV_NEED_MORE;
+    return Function::move_all(source, destination);
+  };
+  bufferevent_enable(a_.bev, EV_READ);
+  b_.write("abc");
+  settle();
+  EXPECT_EQ(bufferevent_flush(a_.bev, EV_READ, BEV_FLUSH), 1);
+  EXPECT_EQ(a_.reads, 0);
+  settle();
+  EXPECT_EQ(a_.got, "abc");
+  EXPECT_EQ(a_.reads, 1);
+}
+
 TEST_P(Filter, FlushTellsTheModeAndIgnoresMarks) {
   bufferevent_setwatermark(a_.bev, EV_READ, 0, 100);
   for (const bufferevent_flush_mode mode : {BEV_FLUSH, BEV_FINISHED}) {
