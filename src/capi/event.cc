@@ -47,13 +47,15 @@ void check_may_assign(const event& ev, int fd, short events) {
   if (fd >= 0 && (events & EV_SIGNAL) == 0) ev::debug_check_nonblocking(fd, "event_assign");
 }
 
-// An event that is in no list needs nothing from its base, which may have been freed. With threads
-// its callback may be running, so the base is asked if it is there.
+// An event that is in no list needs nothing from its base, which may have been freed. It may be
+// running in another thread, or have fired without the kernel being told that it is gone: then the
+// base is asked if it is there.
 int delete_event(event* ev, bool (event_base::*remove)(event&) noexcept, const char* function) {
   if (!is_ready(ev, function)) return -1;
-  if (ev::is_idle(*ev)) {
-    const bool needs_base =
-        ev::threads_enabled() ? event_base::is_alive(ev->ev_base) : ev::has_calls_due(*ev);
+  if (ev::is_unlisted(*ev)) {
+    const bool needs_base = ev::threads_enabled() || !ev::is_idle(*ev)
+                                ? event_base::is_alive(ev->ev_base)
+                                : ev::has_calls_due(*ev);
     if (!needs_base) return 0;
   }
   return (ev->ev_base->*remove)(*ev) ? 0 : -1;

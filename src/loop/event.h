@@ -78,6 +78,11 @@ inline bool is_idle(const event& ev) noexcept {
   return !has_flag(ev, ~(EVLIST_INIT | EVLIST_INTERNAL));
 }
 
+// Nothing of its loop leads to it, which may have been freed.
+inline bool is_unlisted(const event& ev) noexcept {
+  return !has_flag(ev, EVLIST_INSERTED | EVLIST_TIMEOUT | active_flags | list_flush);
+}
+
 // In the loop's timers and nowhere else.
 inline bool is_only_timed(const event& ev) noexcept {
   return has_flag(ev, EVLIST_TIMEOUT) &&
