@@ -74,9 +74,10 @@ bool FdMap::add(event& ev, Backend& backend) {
   return true;
 }
 
-// Only for the very event that fired: another one, or one assigned anew, may mean another file.
+// Only for the very event that fired: another one, or one assigned anew, may mean another file. And
+// who waits for edges is told what is there already when it is added, which takes the kernel.
 bool FdMap::trust(const event& ev, const Slot& slot) noexcept {
-  if (!has_flag(ev, fd_unsettled)) return false;
+  if (!has_flag(ev, fd_unsettled) || (ev.ev_events & EV_ET) != 0) return false;
   if (slot.is_trusted()) return true;
   if (trusted_.size() == most_unsettled) return false;
   trusted_.push_back(ev.ev_fd);

@@ -88,7 +88,7 @@ void SignalTable::unwatch(SignalPort& port, int signal) noexcept {
   if (!of_signal(port.watched_, signal).exchange(false)) return;
   int& count = of_signal(watchers, signal);
   if (--count == 0) sigaction(signal, &of_signal(previous, signal), nullptr);
-  of_signal(port.deliveries_, signal).store(0);
+  // What came meanwhile is still for whoever waits for the signal when the loop looks at it.
 }
 
 void SignalPort::deliver(int signal) noexcept {

@@ -284,6 +284,29 @@ static void edge_triggered_fires_once_per_change(void) {
   event_base_free(base);
 }
 
+static void count_and_add_again(evutil_socket_t fd, short what, void* ev) {
+  count(fd, what, NULL);
+  event_add(ev, NULL);
+}
+
+/* Adding asks for what is there already, also from the event's own callback. */
+static void edge_triggered_added_again_fires_again(void) {
+  evutil_socket_t sv[2];
+  struct event* ev;
+  int i;
+  unix_pair(sv);
+  base = event_base_new();
+  ev = event_new(base, sv[0], EV_READ | EV_ET, count_and_add_again, event_self_cbarg());
+  SEE(event_add(ev, NULL));
+  SEE(write(sv[1], "a", 1));
+  for (i = 0; i < 5; ++i) {
+    event_base_loop(base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+    SEE(runs);
+  }
+  event_free(ev);
+  event_base_free(base);
+}
+
 static void edge_and_level_on_one_fd(void) {
   evutil_socket_t sv[2];
   struct event *edge, *level;
@@ -488,6 +511,7 @@ const struct conf_case conf_cases[] = {CASE(new_and_getters),
                                        CASE(several_events_on_one_fd),
                                        CASE(persist_stays_and_plain_goes),
                                        CASE(edge_triggered_fires_once_per_change),
+                                       CASE(edge_triggered_added_again_fires_again),
                                        CASE(edge_and_level_on_one_fd),
                                        CASE(closed_event_when_peer_goes),
                                        CASE(closed_and_read_together),

@@ -37,6 +37,39 @@ static void plain_signal_fires_once(void) {
   event_base_free(base);
 }
 
+static void log_signal_and_add_again(evutil_socket_t fd, short what, void* ev) {
+  log_signal(fd, what, (void*)"again");
+  if (runs < 3) SEE(event_add(ev, NULL));
+}
+
+/* What was delivered before its callback ran is for the event that this adds again. */
+static void delivered_while_active_comes_after_adding_again(void) {
+  struct event* ev;
+  base = event_base_new();
+  ev = event_new(base, SIGUSR1, EV_SIGNAL, log_signal_and_add_again, event_self_cbarg());
+  SEE(event_add(ev, NULL));
+  event_active(ev, EV_SIGNAL, 1);
+  raise(SIGUSR1);
+  SEE(event_base_loop(base, EVLOOP_NONBLOCK));
+  SEE(event_base_loop(base, EVLOOP_NONBLOCK));
+  SEE(runs);
+  event_free(ev);
+  event_base_free(base);
+}
+
+static void delivered_before_it_was_added_again(void) {
+  struct event* ev;
+  base = event_base_new();
+  ev = signal_event(SIGUSR1, 0, "plain");
+  SEE(event_add(ev, NULL));
+  raise(SIGUSR1);
+  SEE(event_del(ev));
+  SEE(event_add(ev, NULL));
+  SEE(event_base_loop(base, EVLOOP_NONBLOCK));
+  event_free(ev);
+  event_base_free(base);
+}
+
 static void persistent_signal_repeats(void) {
   struct event* ev;
   int i;
@@ -420,6 +453,8 @@ static void works_after_reinit_in_child(void) {
 
 const struct conf_case conf_cases[] = {
     CASE(plain_signal_fires_once),
+    CASE(delivered_while_active_comes_after_adding_again),
+    CASE(delivered_before_it_was_added_again),
     CASE(persistent_signal_repeats),
     CASE(raised_three_times_is_called_three_times),
     CASE(two_events_for_one_signal),
