@@ -493,8 +493,8 @@ EVENT2_EXPORT_SYMBOL int event_priority_set(struct event* ev, int priority);
 /** @name Time */
 /**@{*/
 /**
- * The time of the system's clock, as the loop saw it when it last woke: cheap, and the same for all
- * callbacks of a turn. Outside callbacks, or without cached time, gettimeofday().
+ * The time of the system's clock when it was first asked for in this turn of the loop: cheap, and the
+ * same for all callbacks from then on. Outside callbacks, or without cached time, gettimeofday().
  */
 EVENT2_EXPORT_SYMBOL int event_base_gettimeofday_cached(struct event_base* base,
                                                         struct timeval* tv);

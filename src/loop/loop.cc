@@ -284,9 +284,9 @@ timeval event_base::wall_time() noexcept {
   return clock_.wall_time();
 }
 
-timeval event_base::wall_time_of(ev::TimePoint point) noexcept {
+timeval event_base::wall_time_of(ev::Deadline deadline) noexcept {
   std::lock_guard guard(lock_);
-  return clock_.wall_time_of(point);
+  return clock_.wall_time_of(deadline);
 }
 
 void event_base::update_time() noexcept {

@@ -107,7 +107,7 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
 
   ev::TimePoint now() noexcept;  // cached for a turn, else CLOCK_MONOTONIC
   timeval wall_time() noexcept;  // the system's clock at that time
-  timeval wall_time_of(ev::TimePoint point) noexcept;
+  timeval wall_time_of(ev::Deadline deadline) noexcept;
   void update_time() noexcept;
   // A copy that lives as long as the loop. Null: too many. Throws std::bad_alloc.
   const timeval* common_timeout(const timeval& duration);
@@ -134,7 +134,7 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
     int most = 0;
     void change(int by) noexcept {
       now += by;
-      if (now > most) most = now;
+      if (by > 0 && now > most) most = now;  // not what is left since the maximum was cleared
     }
   };
 

@@ -25,8 +25,6 @@
 
 namespace ev {
 
-using Deadline = std::chrono::time_point<std::chrono::steady_clock, std::chrono::microseconds>;
-
 // When the event's timer passes. Of an event that is filed.
 inline Deadline deadline_of(const event& ev) noexcept {
   return Deadline(

@@ -20,8 +20,8 @@ class TurnClock {
   TimePoint start_of_delay() noexcept;
   // The time of the system's clock at now(). The system's clock is asked once per turn.
   timeval wall_time() noexcept;
-  // The same for any point of the monotonic clock.
-  timeval wall_time_of(TimePoint point) noexcept;
+  // The same for a point of the monotonic clock, which may be thousands of years away.
+  timeval wall_time_of(Deadline point) noexcept;
 
   // From here on the first time that anybody asks for is kept.
   void start_turn() noexcept {
@@ -39,6 +39,8 @@ class TurnClock {
   }
 
  private:
+  Duration wall_offset() noexcept;
+
   Read read_;
   bool may_cache_;
   bool caching_ = false;

@@ -12,6 +12,8 @@ namespace ev {
 
 using Duration = std::chrono::nanoseconds;
 using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Duration>;
+// Coarser, and so good for much longer.
+using Deadline = std::chrono::time_point<std::chrono::steady_clock, std::chrono::microseconds>;
 
 inline TimePoint monotonic_now() noexcept {
   timespec now;

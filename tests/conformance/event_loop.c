@@ -391,6 +391,23 @@ static void counts_and_their_maximum(void) {
   event_base_free(base);
 }
 
+static void maximum_that_was_cleared_is_not_what_goes(void) {
+  evutil_socket_t sv[2];
+  struct event* ev;
+  unix_pair(sv);
+  base = event_base_new();
+  ev = event_new(base, sv[0], EV_READ, count, NULL);
+  event_add(ev, msec(60000));
+  SEE(event_base_get_max_events(base, EVENT_BASE_COUNT_ADDED, 1));
+  SEE(event_base_get_max_events(base, EVENT_BASE_COUNT_ADDED, 0));
+  event_del(ev);
+  SEE(event_base_get_max_events(base, EVENT_BASE_COUNT_ADDED, 0));
+  event_add(ev, NULL);
+  SEE(event_base_get_max_events(base, EVENT_BASE_COUNT_ADDED, 0));
+  event_free(ev);
+  event_base_free(base);
+}
+
 struct visits {
   int io, timers, persistent, stop_at;
 };
@@ -492,6 +509,7 @@ const struct conf_case conf_cases[] = {
     CASE(active_of_plain_event_takes_it_out),
     CASE(self_activation_runs_in_the_same_loop_call),
     CASE(counts_and_their_maximum),
+    CASE(maximum_that_was_cleared_is_not_what_goes),
     CASE(foreach_sees_all_until_nonzero),
     CASE(active_by_fd),
     CASE(active_by_fd_with_other_flags),

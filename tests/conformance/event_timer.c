@@ -257,6 +257,20 @@ static void very_long_timeout(void) {
   event_base_free(base);
 }
 
+static void timeout_of_centuries(void) {
+  struct timeval tv = {8000000000, 0}, when, now;
+  struct event* ev;
+  base = event_base_new();
+  ev = event_new(base, -1, 0, log_name, (void*)"never");
+  SEE(event_add(ev, &tv));
+  SEE(event_pending(ev, EV_TIMEOUT, &when));
+  evutil_gettimeofday(&now, NULL);
+  obs("in some %ld million seconds", (long)((when.tv_sec - now.tv_sec + 500000) / 1000000));
+  SEE(event_base_loop(base, EVLOOP_NONBLOCK));
+  event_free(ev);
+  event_base_free(base);
+}
+
 static void deleted_by_earlier_timer(evutil_socket_t fd, short what, void* arg) {
   log_name(fd, what, (void*)"deleter");
   event_del(arg);
@@ -445,6 +459,7 @@ const struct conf_case conf_cases[] = {CASE(order_is_by_deadline),
                                        CASE(zero_timeout_runs_in_next_turn),
                                        CASE(negative_timeout_is_due_at_once),
                                        CASE(very_long_timeout),
+                                       CASE(timeout_of_centuries),
                                        CASE(timer_deletes_another_that_is_due),
                                        CASE(timer_adds_itself_again),
                                        CASE(two_hundred_timers),
