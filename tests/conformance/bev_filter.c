@@ -521,14 +521,6 @@ static void large_transfer_through_filters(void) {
   teardown();
 }
 
-static void threadsafe_filter_before_threads(void) {
-  setup(upper, rot1, BEV_OPT_THREADSAFE);
-  SEE(bufferevent_write(filter, "HAL", 3));
-  run_for(base, 20);
-  see_peer();
-  teardown();
-}
-
 static void threadsafe_filter(void) {
   evthread_use_pthreads();
   setup(upper, rot1, BEV_OPT_THREADSAFE);
@@ -603,7 +595,6 @@ const struct conf_case conf_cases[] = {
     CASE(filter_on_a_pair),
     CASE(freed_in_its_read_callback),
     CASE(large_transfer_through_filters),
-    CASE(threadsafe_filter_before_threads),
     CASE(threadsafe_filter),
     CASE(set_descriptor_through_filter),
     CASES_END};

@@ -480,6 +480,19 @@ static void without_descriptor(void) {
   teardown(bev);
 }
 
+static void threadsafe_before_threads(void) {
+  struct bufferevent *plain, *filter, *pair[2];
+  base = event_base_new();
+  plain = bufferevent_socket_new(base, -1, 0);
+  SEE_NULL(bufferevent_socket_new(base, -1, BEV_OPT_THREADSAFE));
+  SEE(bufferevent_pair_new(base, BEV_OPT_THREADSAFE, pair));
+  filter = bufferevent_filter_new(plain, NULL, NULL, BEV_OPT_THREADSAFE, NULL, NULL);
+  SEE_NULL(filter);
+  bufferevent_free(filter);
+  bufferevent_free(plain);
+  event_base_free(base);
+}
+
 static void flush_of_a_socket(void) {
   struct bufferevent* bev = setup(0);
   SEE(bufferevent_write(bev, "abc", 3));
@@ -523,5 +536,6 @@ const struct conf_case conf_cases[] = {
     CASE(priority_of_a_bufferevent),
     CASE(descriptor_can_be_changed),
     CASE(without_descriptor),
+    CASE(threadsafe_before_threads),
     CASE(flush_of_a_socket),
     CASES_END};
