@@ -283,7 +283,8 @@ int bevel_rate_limit_group_get_stats(struct bufferevent_rate_limit_group* group,
  * @param ask_peer nonzero: the peer shall change its keys too
  * @return -1 with EINVAL for other kinds, with ENOTCONN before the handshake is complete and after
  *   our direction has ended, and with EOPNOTSUPP before TLS 1.3 (see bufferevent_ssl_renegotiate())
- *   and if the library refuses: mbedTLS has no such function, GnuTLS allows few in a second
+ *   and if the library refuses: mbedTLS has no such function, GnuTLS allows few in a second (and
+ *   fails the connection when both ends ask each other at once)
  */
 EVENT2_EXPORT_SYMBOL
 int bevel_tls_key_update(struct bufferevent* bev, int ask_peer);

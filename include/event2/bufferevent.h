@@ -142,7 +142,7 @@ EVENT2_EXPORT_SYMBOL int bufferevent_socket_get_dns_error(struct bufferevent* be
  * stream over another bufferevent is that of the lowest one.
  *
  * @param fd -1 for none
- * @return -1 for a pair
+ * @return -1 for a pair, and inside a callback of a TLS library
  */
 EVENT2_EXPORT_SYMBOL int bufferevent_setfd(struct bufferevent* bev, evutil_socket_t fd);
 

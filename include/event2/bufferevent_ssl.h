@@ -56,7 +56,11 @@ enum bufferevent_ssl_state {
  *
  * @param fd a non-blocking socket; -1 for the one that the SSL object has, or one that is set by
  *   bufferevent_setfd() or bufferevent_socket_connect() later
- * @param ssl freed with the bufferevent if BEV_OPT_CLOSE_ON_FREE is set, like the socket
+ * @param ssl freed with the bufferevent if BEV_OPT_CLOSE_ON_FREE is set, like the socket. Otherwise
+ *   both are the program's again when bufferevent_free() returns, in a callback too (in one of
+ *   OpenSSL's own, when that is over), and it may go on with them: nothing was read ahead of what
+ *   OpenSSL asked for, which costs system calls. Only output that the kernel does not take any more
+ *   then is lost, after which nothing can be written
  * @param options a combination of enum bufferevent_options
  */
 EVENT2_EXPORT_SYMBOL struct bufferevent* bufferevent_openssl_socket_new(
@@ -88,7 +92,8 @@ EVENT2_EXPORT_SYMBOL unsigned long bufferevent_get_openssl_error(struct bufferev
  * Begin a new handshake on an open connection; BEV_EVENT_CONNECTED tells when it is complete.
  *
  * @return -1 for what is no TLS stream of any library, before the first handshake is complete, while
- *   another one is on its way, and with TLS 1.3, which has no such thing
+ *   another one is on its way, after the end of either direction, and with TLS 1.3, which has no such
+ *   thing
  */
 EVENT2_EXPORT_SYMBOL int bufferevent_ssl_renegotiate(struct bufferevent* bev);
 

@@ -169,4 +169,12 @@ void FdStream::on_timeout(short direction) {
 
 // --- the end ---
 
+// The descriptor is the program's again, which may close it in the callback that we are in and make
+// another of the same number.
+void FdStream::pass_rest_on() noexcept {
+  if (has_option(BEV_OPT_CLOSE_ON_FREE)) return;
+  loop().remove_noblock(ev_read);
+  loop().remove_noblock(ev_write);
+}
+
 }  // namespace ev

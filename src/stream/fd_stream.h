@@ -49,6 +49,7 @@ class FdStream : public Stream {
   void adjust_timeouts() override;
   void on_output_added() override;
   void pause(short what) override;
+  void pass_rest_on() noexcept override;
 
   virtual void on_readable() = 0;
   virtual void on_writable() = 0;

@@ -392,14 +392,17 @@ class FilterStream final : public TimerStream {
 
   // Who goes on with the stream below finds there what the program wrote.
   void pass_rest_on() noexcept override {
-    if (has_option(BEV_OPT_CLOSE_ON_FREE) || !waits_for_room_ || is_filtering_output_) return;
-    const Raised flushing(is_flushing_);
-    const Raised busy(is_filtering_output_);
-    try {
-      run_output_filter(BEV_NORMAL);
-    } catch (const std::bad_alloc&) {
-      log_warn("no memory to pass on the output of a filter that is freed");
+    if (has_option(BEV_OPT_CLOSE_ON_FREE)) return;
+    if (waits_for_room_ && !is_filtering_output_) {
+      const Raised flushing(is_flushing_);
+      const Raised busy(is_filtering_output_);
+      try {
+        run_output_filter(BEV_NORMAL);
+      } catch (const std::bad_alloc&) {
+        log_warn("no memory to pass on the output of a filter that is freed");
+      }
     }
+    link_.give_back();
   }
 
   static void lower_read(bufferevent*, void* self) {

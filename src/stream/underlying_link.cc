@@ -26,20 +26,29 @@ bool UnderlyingLink::set_fd(int fd) {
   return lower_->enable(EV_READ | EV_WRITE);  // the end of the old connection took them away
 }
 
+void UnderlyingLink::give_back() noexcept {
+  if (lower_ == nullptr || is_given_back_) return;
+  is_given_back_ = true;
+  Stream& lower = *lower_;
+  lower.end_shutdown_of(upper_);
+  lower.set_above(nullptr);
+  if (lower.cbarg == upper_) lower.set_callbacks(nullptr, nullptr, nullptr, nullptr);
+  lower.resume_read(Suspend::filter);
+}
+
 void UnderlyingLink::detach(bool free_lower) noexcept {
   if (lower_ == nullptr) return;
   Stream& lower = *lower_;
-  lower_ = nullptr;
   lower.lock().lock();
-  lower.end_shutdown_of(upper_);
-  lower.set_above(nullptr);
   if (free_lower) {
+    lower.end_shutdown_of(upper_);
+    lower.set_above(nullptr);
     lower.lock().lock();  // one for each reference that goes
     lower.free_and_unlock();
   } else {
-    if (lower.cbarg == upper_) lower.set_callbacks(nullptr, nullptr, nullptr, nullptr);
-    lower.resume_read(Suspend::filter);
+    give_back();
   }
+  lower_ = nullptr;
   lower.release_and_unlock();
 }
 

@@ -18,6 +18,8 @@ class UnderlyingLink {
   // stream; its reading stays suspended until resume_reading().
   void attach(Stream& lower, bufferevent_data_cb read, bufferevent_data_cb write,
               bufferevent_event_cb event, void* upper);
+  // The lower stream is the program's again, although detach() is still to come.
+  void give_back() noexcept;
   // Gives the lower stream back to the program, or frees it with us.
   void detach(bool free_lower) noexcept;
 
@@ -31,6 +33,7 @@ class UnderlyingLink {
  private:
   Stream* lower_ = nullptr;
   void* upper_ = nullptr;
+  bool is_given_back_ = false;
 };
 
 // The lower stream's lock for both, made now if the upper one shall be safe and the lower one has

@@ -73,10 +73,11 @@ class TlsEngine : public AllocatedAcross {
   virtual TlsResult read(void* into, std::size_t most) noexcept = 0;
   virtual TlsResult write(const void* from, std::size_t size) noexcept = 0;
   virtual TlsResult say_goodbye() noexcept = 0;  // queues close_notify
-  virtual std::size_t pending()
-      const noexcept = 0;  // decrypted bytes that read() gives without the wire
+  // Bytes that read() probably gives without the wire. Nothing more once it has answered want_read.
+  virtual std::size_t pending() const noexcept = 0;
 
-  // Begins a new handshake on an open connection; false: this version of TLS has none. From then on
+  // Begins a new handshake on an open connection; false: this version of TLS has none, or one is on
+  // its way, perhaps begun by the peer. From then on
   // read() carries it forward as well as handshake(), and write() answers want_read while it must
   // wait for it.
   virtual bool renegotiate() noexcept = 0;

@@ -18,13 +18,14 @@ bool TlsStream::pump(Moves moves) {
   // engine.
   if (in_engine_) return flush_soon(), true;
   const Raised pumping(is_pumping_);
-  replaced_ = engine_wants_bytes_ = false;
+  replaced_ = write_is_blocked_ = engine_wants_bytes_ = false;
   if (shaking_hands_ && !parked_) {
     shake_hands();
     if (!shaking_hands_) moves = Moves::all;
   }
   if (!shaking_hands_ && !is_stopped()) {
     move_plaintext(moves != Moves::flush, moves == Moves::all || !has_max_single_write());
+    if (wire_error_ != 0 && !is_stopped()) fail_wire(wire_error_, BEV_EVENT_READING);
   }
   if (is_gone() || ended_ || !send_ciphertext()) return !is_gone();
   tell_written();
@@ -76,7 +77,7 @@ void TlsStream::continue_handshake() {
   }
   switch (step.status) {
     case TlsStatus::done:
-      engine_wants_bytes_ = false;
+      write_is_blocked_ = engine_wants_bytes_ = false;
       if (!renewing_) return;
       renewing_ = false;
       if (send_ciphertext()) raise_event(BEV_EVENT_CONNECTED);
@@ -95,7 +96,8 @@ void TlsStream::continue_handshake() {
 }
 
 bool TlsStream::renegotiate() {
-  if (!is_up() || shaking_hands_ || renewing_ || said_goodbye_ || read_ended_) return false;
+  const bool has_ended = said_goodbye_ || read_ended_ || write_ended_;
+  if (!is_up() || shaking_hands_ || renewing_ || has_ended) return false;
   {
     const Raised scope(in_engine_);
     if (!engine_->renegotiate()) return false;
@@ -106,7 +108,8 @@ bool TlsStream::renegotiate() {
 }
 
 bool TlsStream::update_keys(bool ask_peer) {
-  if (!is_up() || shaking_hands_ || said_goodbye_) return errno = ENOTCONN, false;
+  const bool is_open = is_up() && !shaking_hands_ && !said_goodbye_ && !write_ended_;
+  if (!is_open) return errno = ENOTCONN, false;
   const Raised scope(in_engine_);
   if (!engine_->update_keys(ask_peer)) return errno = EOPNOTSUPP, false;
   flush_soon();
@@ -162,7 +165,7 @@ TlsResult TlsStream::read_piece(std::size_t most) {
 void TlsStream::write_plaintext() {
   const std::size_t most = max_single_write();
   std::size_t total = 0;
-  engine_wants_bytes_ = false;
+  write_is_blocked_ = engine_wants_bytes_ = false;
   while (wants_write() && !write_ended_ && !output->empty() && total < most &&
          outgoing().size() < most_ciphertext) {
     const TlsResult step = write_front(most - total);
@@ -176,7 +179,7 @@ void TlsStream::write_plaintext() {
       case TlsStatus::want_read:
         // The new handshake that has to come first will not, without the peer.
         if (read_ended_) return fail_with({TlsStatus::failed, 0}, BEV_EVENT_WRITING);
-        engine_wants_bytes_ = true;
+        write_is_blocked_ = engine_wants_bytes_ = true;
         return;
       case TlsStatus::want_write:
         return;
@@ -288,7 +291,7 @@ void TlsStream::fail_with(TlsResult result, short side) {
   const bool is_eof = result.status == TlsStatus::closed ||
                       (dirty && (flags_ & BUFFEREVENT_SSL_DIRTY_SHUTDOWN) != 0);
   read_ended_ = true;
-  renewing_ = engine_wants_bytes_ = false;  // that takes two
+  renewing_ = write_is_blocked_ = engine_wants_bytes_ = false;  // that takes two
   ended_ = result.status != TlsStatus::closed;
   if (result.status == TlsStatus::failed) send_ciphertext();  // the alert that tells the peer why
   wait_as_needed();
@@ -310,11 +313,15 @@ void TlsStream::fail_wire(int error, short side) {
   enabled = static_cast<short>(enabled & ~(side == BEV_EVENT_READING ? EV_READ : EV_WRITE));
   wait_as_needed();
   if (needs_no_goodbye()) return;
-  // Who closes without having read everything, TLS 1.3's tickets for example, causes a reset.
-  const bool is_eof = side == BEV_EVENT_READING && error == ECONNRESET && !shaking_hands_ &&
-                      (flags_ & BUFFEREVENT_SSL_DIRTY_SHUTDOWN) != 0;
+  const short what = static_cast<short>(BEV_EVENT_ERROR | side);
   errno = error;
-  raise_event(static_cast<short>((is_eof ? BEV_EVENT_EOF : BEV_EVENT_ERROR) | side));
+  raise_event(is_allowed_reset(what, error) ? BEV_EVENT_EOF | BEV_EVENT_READING : what);
+}
+
+// Who closes without having read everything, TLS 1.3's tickets for example, causes a reset.
+bool TlsStream::is_allowed_reset(short what, int error) const noexcept {
+  return what == (BEV_EVENT_ERROR | BEV_EVENT_READING) && error == ECONNRESET &&
+         (flags_ & BUFFEREVENT_SSL_DIRTY_SHUTDOWN) != 0;
 }
 
 }  // namespace ev

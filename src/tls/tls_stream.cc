@@ -57,6 +57,20 @@ void TlsStream::abandon() noexcept {
   FdStream::set_fd(-1);
 }
 
+// The connection is the program's again, in the middle of a callback too, except one of its TLS
+// library. Records that were made have to leave, or the peer could make nothing of later ones.
+void TlsStream::pass_rest_on() noexcept {
+  if (has_option(BEV_OPT_CLOSE_ON_FREE)) return;
+  FdStream::pass_rest_on();
+  if (is_up() && !link_ && !write_ended_ && throttle() == nullptr) {
+    while (!outbound_.empty() && outbound_.write_to(FdStream::fd(), outbound_.size()).ok()) {
+    }
+  }
+  ended_ = true;
+  link_.give_back();
+  if (!in_engine_) engine_->detach(false);
+}
+
 int TlsStream::fd() const noexcept { return link_ ? link_.lower().fd() : FdStream::fd(); }
 
 // Of what the old connection carried, nothing makes sense to the new one.
@@ -71,13 +85,14 @@ void TlsStream::forget_connection() {
   }
   shaking_hands_ = initial_state_ != TlsState::open;
   ended_ = read_ended_ = write_ended_ = wire_ended_ = parked_ = renewing_ = said_goodbye_ = false;
-  engine_wants_bytes_ = reads_next_turn_ = false;
+  write_is_blocked_ = engine_wants_bytes_ = reads_next_turn_ = false;
   wire_error_ = 0;
   replaced_ = true;
   lower_end_ = EndOutput::in_progress;
 }
 
 bool TlsStream::set_fd(int fd) {
+  if (in_engine_) return errno = EBUSY, false;  // a callback of the TLS library
   // Before the first connection nothing was said that could be wrong for it.
   if (link_ && !ended_ && link_.lower().fd() < 0) return link_.set_fd(fd);
   if (link_ && lowest().as_fd_stream() == nullptr) return false;
@@ -184,6 +199,8 @@ IoResult TlsStream::receive(void* into, std::size_t most) noexcept {
 // the kernel, since libraries ask for one record and no more. A wire that fails does so when the
 // library has returned.
 IoResult TlsStream::receive_asked(void* into, std::size_t most) noexcept {
+  if (wants_read() && !shaking_hands_) most = allowance(Direction::read, most);
+  if (most == 0) return {-1, EAGAIN};
   const IoResult got = IoResult::of(::recv(FdStream::fd(), into, most, 0));
   spend(Direction::read, got.ok() ? static_cast<std::size_t>(got.count) : 0);
   wire_ended_ = got.end_of_stream();
@@ -193,9 +210,9 @@ IoResult TlsStream::receive_asked(void* into, std::size_t most) noexcept {
 }
 
 IoResult TlsStream::send(const void* from, std::size_t size) noexcept {
-  // Nobody listens behind a goodbye; the library may still want to answer a peer that asks for new
-  // keys.
-  if (said_goodbye_) return {static_cast<ssize_t>(size), 0};
+  // Nobody listens behind a goodbye or on a wire that broke; the library may still want to answer a
+  // peer that asks for new keys.
+  if (said_goodbye_ || write_ended_) return {static_cast<ssize_t>(size), 0};
   try {
     if (!outgoing().append(from, size)) return {-1, ENOBUFS};
   } catch (const std::bad_alloc&) {
@@ -277,6 +294,7 @@ void TlsStream::lower_event(bufferevent*, short what, void* self) {
   TlsStream& stream = *static_cast<TlsStream*>(self);
   const int error = errno;
   from_loop(stream, [&] {
+    if (stream.ended_) return;  // the program knows
     const bool begins = (what & BEV_EVENT_CONNECTED) != 0 && stream.shaking_hands_;
     const bool ends = (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) != 0;
     stream.wire_ended_ |= (what & BEV_EVENT_EOF) != 0;
@@ -287,7 +305,8 @@ void TlsStream::lower_event(bufferevent*, short what, void* self) {
     stream.ended_ |= ends;
     if (ends) stream.wait_as_needed();
     errno = error;
-    stream.raise_event(what);
+    stream.raise_event(stream.is_allowed_reset(what, error) ? BEV_EVENT_EOF | BEV_EVENT_READING
+                                                            : what);
   });
 }
 

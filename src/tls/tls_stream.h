@@ -9,6 +9,9 @@
 // are here already (has_unread()) and output beyond the turn's maximum continue in the next turn of
 // the loop, so that the maxima hold for each turn.
 //
+// Without BEV_OPT_CLOSE_ON_FREE the program gets connection and descriptor back, and may go on with
+// them: then nothing is read ahead of what the engine asks for.
+//
 // Rate limits count ciphertext, as it passes the wire; on another bufferevent, which may have
 // limits of its own, plaintext. Handshakes do not wait for them, but are counted; while there are
 // limits nothing is read ahead of them.
@@ -70,6 +73,7 @@ class TlsStream final : public FdStream, private TlsWire {
   ~TlsStream() override;
   void abandon() noexcept;
   void forget_connection();
+  void pass_rest_on() noexcept override;
 
   // --- TlsWire: what the engine sees ---
   IoResult receive(void* into, std::size_t most) noexcept override;
@@ -79,8 +83,11 @@ class TlsStream final : public FdStream, private TlsWire {
   void on_readable() override;
   bool read_wire(std::size_t& left);
   IoResult receive_asked(void* into, std::size_t most) noexcept;
-  // The engine takes the bytes of a handshake from the descriptor itself.
-  bool reads_as_asked() const noexcept { return shaking_hands_ && !link_ && throttle() != nullptr; }
+  // The engine takes bytes from the descriptor itself, as many as it needs and no more.
+  bool reads_as_asked() const noexcept {
+    const bool is_limited_handshake = shaking_hands_ && throttle() != nullptr;
+    return !link_ && (!has_option(BEV_OPT_CLOSE_ON_FREE) || is_limited_handshake);
+  }
   void on_writable() override { pump(Moves::flush); }
   void on_connected() override;
   void on_timeout(short direction) override;
@@ -104,6 +111,7 @@ class TlsStream final : public FdStream, private TlsWire {
   void tell_written();
   void fail_with(TlsResult result, short side);
   void fail_wire(int error, short side);
+  bool is_allowed_reset(short what, int error) const noexcept;
   bool is_gone() const noexcept { return is_freed() || replaced_; }
   bool is_stopped() const noexcept { return is_gone() || ended_ || parked_; }
   // A peer that said goodbye may be gone before it hears ours, the last thing that we send.
@@ -145,7 +153,8 @@ class TlsStream final : public FdStream, private TlsWire {
   bool wire_ended_ = false;     // the wire said end of stream
   bool parked_ = false;
   bool reads_next_turn_ = false;     // so the wire is left alone until then
-  bool engine_wants_bytes_ = false;  // a write waits for the peer
+  bool write_is_blocked_ = false;    // by a handshake that has to come first
+  bool engine_wants_bytes_ = false;  // for it
   bool wrote_plaintext_ = false;     // the program is owed a write callback
   bool in_engine_ = false;           // calls of the engine are ours, so sends may be collected
   bool is_pumping_ = false;

@@ -18,6 +18,7 @@ void TlsStream::wait_as_needed() {
     loop().remove_noblock(ev_read);
     loop().remove_noblock(ev_write);
     loop().remove_noblock(wake_);
+    if (link_) link_.lower().suspend_read(Suspend::filter);
     return;
   }
   const bool may_read = !shaking_hands_ && !parked_ && wants_read() && !read_ended_;
@@ -77,7 +78,7 @@ void TlsStream::wait_for_bytes(bool wanted) {
 
 void TlsStream::wait_for_room() {
   const bool may_write = !shaking_hands_ && !parked_ && wants_write() && !write_ended_;
-  const bool has_more = may_write && !output->empty() && !engine_wants_bytes_;
+  const bool has_more = may_write && !output->empty() && !write_is_blocked_;
   const bool is_limited = awaits_tokens(Direction::write);
   const bool is_full = link_ ? outgoing().size() >= most_ciphertext : !outbound_.empty();
   if (!link_ && is_full && !is_limited) {

@@ -1,4 +1,5 @@
 // How a TLS connection ends or fails, with each library.
+#include <event2/bevel.h>
 #include <event2/bufferevent_struct.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -6,6 +7,7 @@
 
 #include <cerrno>
 
+#include "support/shutdown_outcome.h"
 #include "tls/support/peer.h"
 
 namespace tls_test {
@@ -65,6 +67,75 @@ TEST_P(EndingsTest, TakesAResetForAnEndIfAllowed) {
     EXPECT_EQ(talk.server.events.back(), is_allowed ? ended_reading : failed_reading);
     EXPECT_EQ(error, ECONNRESET);
   }
+}
+
+TEST_P(EndingsTest, TakesAResetBelowForAnEndIfAllowed) {
+  for (const bool is_allowed : {false, true}) {
+    make_sockets(sockets);
+    bufferevent* below = bufferevent_socket_new(loop.base(), sockets[0], BEV_OPT_CLOSE_ON_FREE);
+    peer.own(library.over(loop.base(), below, library.connection(Role::client, version),
+                          BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE));
+    if (is_allowed) bufferevent_ssl_set_flags(peer.bev(), BUFFEREVENT_SSL_DIRTY_SHUTDOWN);
+    peer.enable(EV_READ | EV_WRITE);
+    loop.turns(3);
+    ::close(sockets[1]);  // with the greeting unread
+    ASSERT_TRUE(loop.run_until([&] { return !peer.events.empty(); }));
+    loop.turns(5);
+    EXPECT_EQ(peer.events, std::vector<short>{is_allowed ? ended_reading : failed_reading});
+    peer.free();
+    peer.forget();
+  }
+}
+
+TEST_P(EndingsTest, TakesAResetInTheHandshakeForAnEndIfAllowed) {
+  listen_to_socket(Role::client);
+  bufferevent_ssl_set_flags(peer.bev(), BUFFEREVENT_SSL_DIRTY_SHUTDOWN);
+  loop.turns(3);
+  ::close(sockets[1]);
+  ASSERT_TRUE(loop.run_until([&] { return !peer.events.empty(); }));
+  loop.turns(5);
+  EXPECT_EQ(peer.events, std::vector<short>{ended_reading});
+}
+
+// What waits below a connection that failed does not grow, and nobody hears of it again.
+TEST_P(EndingsTest, LeavesTheStreamBelowAloneWhenItHasFailed) {
+  static const std::string garbage(65536, 'x');
+  make_sockets(sockets);
+  bufferevent* below = bufferevent_socket_new(loop.base(), sockets[0], BEV_OPT_CLOSE_ON_FREE);
+  peer.own(library.over(loop.base(), below, library.connection(Role::server, version),
+                        BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE));
+  peer.enable(EV_READ | EV_WRITE);
+  for (int i = 0; i < 100; i++) {
+    ::send(sockets[1], garbage.data(), garbage.size(), MSG_NOSIGNAL);
+    loop.turn();
+  }
+  EXPECT_EQ(peer.events, std::vector<short>{failed_reading});
+  EXPECT_LT(evbuffer_get_length(bufferevent_get_input(below)), 1U << 20);
+  ::close(sockets[1]);
+  test::ShutdownOutcome outcome;
+  ASSERT_EQ(bevel_shutdown(peer.bev(), EV_WRITE, nullptr, test::ShutdownOutcome::note, &outcome),
+            0);
+  ASSERT_TRUE(loop.run_until([&] { return outcome.calls == 1; }));
+  loop.turns(5);
+  EXPECT_EQ(outcome.outcome, BEVEL_SHUTDOWN_ERROR);
+  EXPECT_EQ(peer.events.size(), 1U);
+}
+
+TEST_P(EndingsTest, SaysNothingMoreOnAWireThatBroke) {
+  Conversation talk(library, library, version);
+  ASSERT_TRUE(talk.connect());
+  talk.loop.turns(5);
+  talk.server.disable(EV_READ);
+  talk.client.free();
+  talk.server.write("nobody there");
+  ASSERT_TRUE(talk.run_until([&] { return talk.server.events.size() > 1; }));
+  EXPECT_EQ(talk.server.events.back(), BEV_EVENT_ERROR | BEV_EVENT_WRITING);
+  errno = 0;
+  EXPECT_EQ(bevel_tls_key_update(talk.server.bev(), 1), -1);
+  EXPECT_EQ(errno, ENOTCONN);
+  EXPECT_EQ(library.renegotiate(talk.server.bev()), -1);
+  EXPECT_LE(talk.loop.wakeups(), 5);
+  EXPECT_EQ(talk.server.events.size(), 2U);
 }
 
 TEST_P(EndingsTest, TakesACutConnectionForAnEndIfAllowed) {

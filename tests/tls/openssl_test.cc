@@ -5,6 +5,8 @@
 #include <openssl/ssl.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "tls/support/openssl_context.h"
 #include "tls/support/peer.h"
 
@@ -89,6 +91,55 @@ TEST(OpenSslStream, GoesOnWithAConnectionThatTheProgramOpened) {
   ASSERT_TRUE(loop.run_until([&] { return server.received == "up" && client.received == "down"; }));
   EXPECT_TRUE(client.events.empty());
   EXPECT_TRUE(server.events.empty());
+}
+
+// OpenSSL holds records then that it does not count as pending.
+TEST(OpenSslStream, FindsWhatOpenSslReadAhead) {
+  for (const Transport way : {Transport::socket, Transport::pair}) {
+    Conversation talk(openssl(), openssl(), Version::tls13, way);
+    SSL_set_read_ahead(ssl_of(talk.server), 1);
+    ASSERT_TRUE(talk.connect());
+    bufferevent_setwatermark(talk.server.bev(), EV_READ, 0, 100);
+    talk.server.on_read = [&] {};
+    std::string sent;
+    for (int i = 0; i < 10; i++) {
+      talk.client.write(pattern(100, static_cast<unsigned>(i)));
+      sent += pattern(100, static_cast<unsigned>(i));
+      talk.loop.turns(i % 3);  // records of their own
+    }
+    ASSERT_TRUE(talk.run_until([&] {
+      talk.server.take();
+      return talk.server.received.size() == sent.size();
+    })) << talk.server.received.size();
+    EXPECT_TRUE(talk.server.received == sent);
+    EXPECT_LE(talk.loop.wakeups(), 5);
+  }
+}
+
+TEST(OpenSslStream, FindsWhatTheProgramHadItReadAhead) {
+  Loop loop;
+  int sockets[2];
+  make_sockets(sockets);
+  const OpenSslContext client_context(Role::client, Version::tls12);
+  const OpenSslContext server_context(Role::server, Version::tls12);
+  SSL* ssl[2] = {client_context.connection(), server_context.connection()};
+  for (int i = 0; i < 2; i++) SSL_set_fd(ssl[i], sockets[i]);
+  SSL_set_connect_state(ssl[0]);
+  SSL_set_accept_state(ssl[1]);
+  for (int i = 0; i < 10; i++) SSL_do_handshake(ssl[i % 2]);
+  SSL_set_read_ahead(ssl[1], 1);
+  for (const char* piece : {"one", "two"}) ASSERT_EQ(SSL_write(ssl[0], piece, 3), 3);
+  char bytes[3];
+  ASSERT_EQ(SSL_read(ssl[1], bytes, 3), 3);
+  ASSERT_EQ(SSL_pending(ssl[1]), 0);
+
+  Peer server;
+  server.own(bufferevent_openssl_socket_new(loop.base(), sockets[1], ssl[1], BUFFEREVENT_SSL_OPEN,
+                                            BEV_OPT_CLOSE_ON_FREE));
+  server.enable(EV_READ);
+  EXPECT_TRUE(loop.run_until([&] { return server.received == "two"; }));
+  SSL_free(ssl[0]);
+  ::close(sockets[0]);
 }
 
 // --- Sessions ---
@@ -193,6 +244,23 @@ TEST_P(Parked, WaitsForADecisionAboutTheClientHello) {
   Conversation talk(openssl(), openssl().connection(Role::client, GetParam()), openssl(),
                     context.connection());
   wait_and_resume(talk, gate);
+}
+
+int certificate_with_another_descriptor(SSL* ssl, void* stream) {
+  EXPECT_EQ(bufferevent_setfd(*static_cast<bufferevent**>(stream), -1), -1);
+  EXPECT_EQ(errno, EBUSY);
+  give_certificate(ssl, SSL_use_certificate, SSL_use_PrivateKey);
+  return 1;
+}
+
+TEST_P(Parked, KeepsTheDescriptorWhileOpenSslWorks) {
+  bufferevent* stream = nullptr;
+  const OpenSslContext context(Role::server, GetParam());
+  SSL_CTX_set_cert_cb(context.get(), certificate_with_another_descriptor, &stream);
+  Conversation talk(openssl(), openssl().connection(Role::client, GetParam()), openssl(),
+                    context.connection());
+  stream = talk.server.bev();
+  EXPECT_TRUE(talk.connect());
 }
 
 // The client begins it, so it is a read that waits.

@@ -1,6 +1,7 @@
 // Handshakes and new keys on open connections, between every two libraries.
 #include <event2/bevel.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 
@@ -83,6 +84,67 @@ TEST_P(RenewalTest, RenewsWhileBytesFlowBothWays) {
   EXPECT_TRUE(talk.client.received == down);
   EXPECT_EQ(talk.peer(asker).count(BEV_EVENT_CONNECTED), 2);
   EXPECT_EQ(talk.peer(other).events.size(), 1U);
+}
+
+// The other end has begun one already.
+TEST_P(RenewalTest, IsRefusedWhileOneIsOnItsWay) {
+  if (asker != Role::server || GetParam().client->name() == "GnuTLS") return;
+  Conversation talk(*GetParam().client, *GetParam().server, Version::tls12);
+  ASSERT_TRUE(talk.connect());
+  ASSERT_EQ(talk.library(asker).renegotiate(talk.server.bev()), 0);
+  EXPECT_EQ(talk.library(asker).renegotiate(talk.server.bev()), -1);
+  // Until the client has heard of it, it may ask as well.
+  bool is_refused = false;
+  ASSERT_TRUE(talk.run_until([&] {
+    is_refused |= !talk.library(other).handshake_is_over(talk.connection(other)) &&
+                  talk.library(other).renegotiate(talk.client.bev()) == -1;
+    return talk.server.events.size() > 1;
+  }));
+  EXPECT_TRUE(is_refused);
+  talk.client.write("up");
+  talk.server.write("down");
+  ASSERT_TRUE(talk.run_until(
+      [&] { return talk.server.received == "up" && talk.client.received == "down"; }));
+  EXPECT_EQ(talk.client.events.size(), 1U);
+}
+
+// Bytes of the peer stand in the way that only the program can take, and a maximum holds the output
+// for turns of the loop that never come.
+TEST_P(RenewalTest, BurnsNoTimeWhileTheProgramReadsNothing) {
+  if (!is_followed() || asker != Role::client || GetParam().client->name() == "GnuTLS") return;
+  for (const Transport way : {Transport::socket, Transport::pair}) {
+    Conversation talk(*GetParam().client, *GetParam().server, Version::tls12, way);
+    ASSERT_TRUE(talk.connect());
+    talk.client.disable(EV_READ);
+    bufferevent_set_max_single_write(talk.client.bev(), 1000);
+    talk.server.write("in the way");
+    talk.loop.turns(3);
+    ASSERT_EQ(talk.library(asker).renegotiate(talk.client.bev()), 0);
+    talk.client.write("behind it");
+    talk.loop.turns(20);
+    EXPECT_LE(talk.loop.wakeups(), 5);
+    talk.client.enable(EV_READ);
+    ASSERT_TRUE(talk.run_until([&] { return talk.server.received == "behind it"; }));
+    EXPECT_EQ(talk.client.received, "in the way");
+    EXPECT_EQ(talk.client.count(BEV_EVENT_CONNECTED), 2);
+  }
+}
+
+// The server takes no bytes any more, but asks for a handshake.
+TEST_P(RenewalTest, IsNotAnsweredOnAWireThatBroke) {
+  if (asker != Role::server) return;
+  Conversation talk(*GetParam().client, *GetParam().server, Version::tls12);
+  ASSERT_TRUE(talk.connect());
+  talk.server.disable(EV_READ);
+  ::shutdown(bufferevent_getfd(talk.server.bev()), SHUT_RD);
+  talk.client.write("x");
+  ASSERT_TRUE(talk.run_until([&] { return talk.client.events.size() > 1; }));
+  EXPECT_EQ(talk.client.events.back(), BEV_EVENT_ERROR | BEV_EVENT_WRITING);
+  talk.server.write("still here");
+  ASSERT_EQ(talk.library(asker).renegotiate(talk.server.bev()), 0);
+  ASSERT_TRUE(talk.run_until([&] { return talk.client.received == "still here"; }));
+  talk.loop.turns(5);
+  EXPECT_LE(talk.loop.wakeups(), 5);
 }
 
 // Handshakes cost us more than the peer: somebody who does nothing else is stopped.

@@ -179,6 +179,7 @@ int GnuTlsEngine::shake_hands() noexcept {
 
 bool GnuTlsEngine::renegotiate() noexcept {
   if (gnutls_protocol_get_version(session_) >= GNUTLS_TLS1_3) return false;
+  if (renewal_ != Renewal::none) return false;
   const int returned = gnutls_rehandshake(session_);
   if (returned != 0 && returned != GNUTLS_E_INVALID_REQUEST) return false;
   is_our_renewal_ = true;

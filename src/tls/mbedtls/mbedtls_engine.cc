@@ -168,7 +168,7 @@ bool MbedTlsEngine::may_renegotiate() const noexcept {
 }
 
 bool MbedTlsEngine::renegotiate() noexcept {
-  if (!may_renegotiate()) return false;
+  if (!may_renegotiate() || renewal_ != Renewal::none || !is_handshake_over()) return false;
   const int returned = mbedtls_ssl_renegotiate(context_);
   if (returned != 0 && returned != MBEDTLS_ERR_SSL_WANT_READ) return false;
   renewal_ = is_handshake_over() ? Renewal::asked : Renewal::running;

@@ -32,6 +32,7 @@ bool OpenSslEngine::attach(TlsWire& wire, TlsState state) noexcept {
   SSL_set_mode(ssl_, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   play(state);
   opened_ = state == TlsState::open;
+  holds_records_ = SSL_has_pending(ssl_) != 0;
   return true;
 }
 
@@ -57,7 +58,7 @@ void OpenSslEngine::detach(bool owned) noexcept {
 bool OpenSslEngine::restart(TlsState state) noexcept {
   if (SSL_clear(ssl_) != 1) return false;
   errors_.clear();
-  renegotiating_ = false;
+  renegotiating_ = holds_records_ = false;
   opened_ = state == TlsState::open;
   play(state);
   return true;
@@ -77,6 +78,7 @@ TlsResult OpenSslEngine::read(void* into, std::size_t most) noexcept {
   ERR_clear_error();
   std::size_t count = 0;
   const int returned = SSL_read_ex(ssl_, into, most, &count);
+  holds_records_ = returned > 0 && SSL_has_pending(ssl_) != 0;
   budget_.earn(count);
   if (!allows_renewal()) {
     errors_.add(ERR_PACK(ERR_LIB_SSL, 0, SSL_R_NO_RENEGOTIATION));
@@ -136,6 +138,7 @@ TlsResult OpenSslEngine::note_failure(int ssl_error) noexcept {
 
 bool OpenSslEngine::renegotiate() noexcept {
   if (SSL_version(ssl_) >= TLS1_3_VERSION) return false;
+  if (SSL_in_init(ssl_) != 0 || SSL_renegotiate_pending(ssl_) != 0) return false;
   ERR_clear_error();
   finished_before_ = {};
   SSL_get_peer_finished(ssl_, finished_before_.data(), finished_before_.size());
@@ -183,7 +186,7 @@ bool OpenSslEngine::must_finish_handshake_first() const noexcept {
 
 std::size_t OpenSslEngine::pending() const noexcept {
   const int bytes = SSL_pending(ssl_);
-  return bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
+  return bytes > 0 ? static_cast<std::size_t>(bytes) : std::size_t{holds_records_};
 }
 
 bool OpenSslEngine::update_keys(bool ask_peer) noexcept {

@@ -50,6 +50,7 @@ class OpenSslEngine final : public TlsEngine {
   BIO* bio_ = nullptr;   // shared with the SSL object while attached
   bool opened_ = false;  // the first handshake is over
   bool renegotiating_ = false;
+  bool holds_records_ = false;  // perhaps whole ones: the program had OpenSSL read ahead
   RenewalBudget budget_;
   Finished finished_{};         // the peer's last message of the last handshake that we know of
   Finished finished_before_{};  // the peer's, when we asked for a new handshake
