@@ -328,7 +328,8 @@ enum bufferevent_filter_result {
 /**
  * Transforms data: takes it from src and adds it to dst.
  *
- * @param dst_limit how much it should add at most, -1 for any amount; more passes a high mark
+ * @param dst_limit how much it should add at most, -1 for any amount; more passes a high mark. Who
+ *   added that much may hold more back, and is called again when there is room, src empty or not
  * @param mode BEV_FINISHED if nothing will follow, as when the peer ended the stream; that is not
  *   before it has taken, or said that it needs more for, all that came before
  */

@@ -78,7 +78,7 @@ class FilterStream final : public TimerStream {
     }
     if ((what & EV_WRITE) != 0) {
       restart_write_timeout();
-      if (!output->empty()) pump_soon();
+      if (may_have_output()) pump_soon();
     }
     return true;
   }
@@ -100,6 +100,7 @@ class FilterStream final : public TimerStream {
       pump_soon();  // tells the program, but not in the middle of its call
     }
     if ((what & EV_WRITE) != 0) {
+      if (is_filtering_output_) return put_off_flush(mode);
       const Raised flushing(is_flushing_);
       if (filter_output(mode)) produced = true;
       if (is_freed()) return 1;
@@ -112,16 +113,16 @@ class FilterStream final : public TimerStream {
   }
 
   bool is_drained() const noexcept override {
-    return output->empty() && link_.lower().is_drained();
+    return !may_have_output() && link_.lower().is_drained();
   }
   // What the filter holds back for want of more comes with the end.
   bool is_ready_to_end() const noexcept override {
-    return output->empty() || output_needs_more_ || output_broke_;
+    return !may_have_output() || output_needs_more_ || output_broke_;
   }
 
   bool is_cut_off() const noexcept override { return link_.lower().is_cut_off(); }
   bool is_abandoned() const noexcept override {
-    return link_.lower().is_abandoned() && link_.lower().input->empty();
+    return link_.lower().is_abandoned() && !may_have_input();
   }
 
   // As for a socket, the time for writing counts also without output, and is told again and again.
@@ -168,7 +169,7 @@ class FilterStream final : public TimerStream {
 
   void on_output_added() override {
     output_needs_more_ = false;
-    if (is_filtering_output_) return;
+    if (is_moving_output()) return;
     const StackDepth depth;
     if (depth.is_too_deep()) return pump_soon();
     filter_output(BEV_NORMAL);
@@ -176,7 +177,7 @@ class FilterStream final : public TimerStream {
 
   bool hand_on(const void* data, std::size_t size) override {
     Stream& lower = link_.lower();
-    if (functions_.output != pass_through || is_filtering_output_ || !wants_write() ||
+    if (functions_.output != pass_through || is_moving_output() || !wants_write() ||
         lower.wm_write.high != 0 || is_full(lower) || size > most_below - lower.output->size())
       return false;
     const StackDepth depth;
@@ -191,6 +192,7 @@ class FilterStream final : public TimerStream {
 
   // Below, or in the filter function.
   bool may_have_input() const noexcept { return !link_.lower().input->empty() || input_has_more_; }
+  bool may_have_output() const noexcept { return !output->empty() || output_has_more_; }
   bool is_input_full() const noexcept { return wm_read.high != 0 && input->size() >= wm_read.high; }
 
   // What a filter function may produce now; 0: it has to wait for tokens or for the next turn.
@@ -218,11 +220,12 @@ class FilterStream final : public TimerStream {
 
   // Whether bytes remain that the filter may have now. A flush asks neither marks nor the program.
   bool may_filter_more_input(bufferevent_flush_mode mode) const noexcept {
-    return !link_.lower().input->empty() &&
+    return may_have_input() &&
            (mode != BEV_NORMAL || (wants_read() && !is_input_full()));
   }
   bool may_filter_more_output(bufferevent_flush_mode mode) const noexcept {
-    return !output->empty() && (mode != BEV_NORMAL || (wants_write() && !is_full(link_.lower())));
+    return may_have_output() &&
+           (mode != BEV_NORMAL || (wants_write() && !is_full(link_.lower())));
   }
 
   // True when bytes were produced.
@@ -291,9 +294,17 @@ class FilterStream final : public TimerStream {
     raise_event(what, options);
   }
 
+  // The filter function, which somebody calls this out of, has to return first. 0: nothing moved yet.
+  int put_off_flush(bufferevent_flush_mode mode) {
+    flush_put_off_ = std::max(flush_put_off_, mode);
+    return 0;
+  }
+
+  bool is_moving_output() const noexcept { return is_filtering_output_ || is_telling_written_; }
+
   // True when bytes were produced.
   bool filter_output(bufferevent_flush_mode mode) {
-    if (is_filtering_output_) return false;
+    if (mode == BEV_NORMAL ? is_moving_output() : is_filtering_output_) return false;
     const Hold hold(*this);
     return move_output([&] { return run_output_filter(mode); });
   }
@@ -304,21 +315,23 @@ class FilterStream final : public TimerStream {
   template <class Move>
   bool move_output(Move move) {
     const std::size_t had = output->size();
+    const StackDepth depth;
     bool produced;
-    std::size_t left;
     {
       const Raised busy(is_filtering_output_);
-      const StackDepth depth;
       produced = move();
-      left = output->size();
-      if (produced || left < had) {  // taken is as good as produced for whoever wants to write more
-        if (!connecting_) restart_write_timeout();
-        deliver_write(depth.is_too_deep() ? BEV_TRIG_DEFER_CALLBACKS : 0);
-      }
+    }
+    const std::size_t left = output->size();
+    if (produced || left < had) {  // taken is as good as produced for whoever wants to write more
+      const Raised telling(is_telling_written_);
+      if (!connecting_) restart_write_timeout();
+      deliver_write(depth.is_too_deep() ? BEV_TRIG_DEFER_CALLBACKS : 0);
     }
     if (is_freed()) return produced;
     if (output->size() > left) pump_soon();
     output_progressed();
+    const auto flush_mode = std::exchange(flush_put_off_, BEV_NORMAL);
+    if (flush_mode != BEV_NORMAL && !is_freed()) flush(EV_WRITE, flush_mode);
     return produced;
   }
 
@@ -327,7 +340,7 @@ class FilterStream final : public TimerStream {
     evbuffer& destination = *lower.output;
     if (output_broke_ || is_freed()) return false;
     if (mode == BEV_NORMAL && !may_filter_more_output(mode)) return note_room_below(), false;
-    if (is_limited(Direction::write)) lower.reserve_extras();
+    if (is_limited(Direction::write) || lower.wm_write.high != 0) lower.reserve_extras();
     bool produced = false;
     do {
       const std::size_t had = output->size();
@@ -336,8 +349,10 @@ class FilterStream final : public TimerStream {
       const ev_ssize_t limit = granted(Direction::write, room_below(mode), mode);
       if (limit == 0) break;
       const auto result = functions_.output(output, &destination, limit, mode, functions_.context);
-      account(Direction::write, lower.output_added() - added);
+      const std::size_t given = lower.output_added() - added;
+      account(Direction::write, given);
       if (is_freed()) break;
+      output_has_more_ = limit >= 0 && given >= static_cast<std::size_t>(limit);
       output_needs_more_ = result == BEV_NEED_MORE;
       if (result == BEV_ERROR) {
         output_broke_ = true;
@@ -374,7 +389,7 @@ class FilterStream final : public TimerStream {
   // callback below goes on with it; but that never comes if the stream below is a filter which
   // keeps a few bytes for want of more, so we also ask to hear of each step there.
   void note_room_below() {
-    const bool waits = wants_write() && !output->empty() && is_full(link_.lower());
+    const bool waits = wants_write() && may_have_output() && is_full(link_.lower());
     if (waits && !waits_for_room_) {
       link_layer_below();
       if (!has_flag(ev_write, EVLIST_TIMEOUT)) restart_write_timeout();
@@ -439,12 +454,15 @@ class FilterStream final : public TimerStream {
   FilterFunctions functions_;
   UnderlyingLink link_;
   bool is_filtering_output_ = false;
-  bool is_flushing_ = false;     // the program wants all of the output to go down
+  bool is_telling_written_ = false;  // the program, which may write more
+  bool is_flushing_ = false;         // it wants all of the output to go down
+  bufferevent_flush_mode flush_put_off_ = BEV_NORMAL;
   bool waits_for_room_ = false;  // below, with output that the filter may have
   bool is_ending_ = false;
   bool output_needs_more_ = false;  // the filter can do nothing with what is in the output
   bool input_needs_more_ = false;   // nor with what waits below
   bool input_has_more_ = false;     // it was stopped by its limit, and may hold bytes back
+  bool output_has_more_ = false;    // the same
   bool flushed_input_ = false;      // the program has not been told of it
   bool input_broke_ = false;        // the filter called it an error, and is called no more
   bool input_error_told_ = false;

@@ -106,6 +106,76 @@ TEST_P(FilterOutput, PassesAllDownWhenFlushed) {
   }
 }
 
+// What it was asked for, and whether it is running.
+struct Asked {
+  std::vector<bufferevent_flush_mode> modes;
+  bool is_running = false;
+};
+
+bufferevent_filter_result note_mode(evbuffer* source, evbuffer* destination, ev_ssize_t,
+                                    bufferevent_flush_mode mode, void* asked) {
+  auto& own = *static_cast<Asked*>(asked);
+  EXPECT_FALSE(own.is_running) << "called out of itself";
+  own.is_running = true;
+  own.modes.push_back(mode);
+  const bool has_bytes = evbuffer_get_length(source) > 0;
+  evbuffer_add_buffer(destination, source);
+  if (mode != BEV_NORMAL) evbuffer_add(destination, "!", 1);
+  own.is_running = false;
+  return has_bytes || mode != BEV_NORMAL ? BEV_OK : BEV_NEED_MORE;
+}
+
+class FilterFlush : public FilterOutput {
+ protected:
+  void SetUp() override {
+    const Ends ends = make_ends(loop_, GetParam());
+    b_.take(ends[1]);
+    lower = ends[0];
+    a_.take(bufferevent_filter_new(lower, nullptr, note_mode,
+                                   GetParam().options | BEV_OPT_CLOSE_ON_FREE, nullptr, &asked));
+  }
+  // Flushes the filter when the buffer changes, once.
+  void flush_with(evbuffer* buffer) {
+    const auto on_change = [](evbuffer*, const evbuffer_cb_info*, void* self) {
+      auto& test = *static_cast<FilterFlush*>(self);
+      if (std::exchange(test.has_flushed, true)) return;
+      bufferevent_flush(test.a_.bev, EV_WRITE, BEV_FLUSH);
+    };
+    evbuffer_add_cb(buffer, on_change, this);
+  }
+
+  bufferevent* lower = nullptr;
+  Asked asked;
+  bool has_flushed = false;
+};
+
+INSTANTIATE_TEST_SUITE_P(
+    All, FilterFlush,
+    testing::Values(StackType{"socket", false, 0, 0, false}, StackType{"pair", true, 0, 0, false},
+                    StackType{"socket_deferred", false, 0, BEV_OPT_DEFER_CALLBACKS, false}),
+    name_of);
+
+TEST_P(FilterFlush, InTheWriteCallback) {
+  a_.on_write = [&] {
+    if (std::exchange(has_flushed, true)) return;
+    EXPECT_EQ(bufferevent_flush(a_.bev, EV_WRITE, BEV_FLUSH), 1);
+  };
+  a_.write("bytes");
+  ASSERT_TRUE(run_until([&] { return b_.got == "bytes!"; })) << b_.got;
+  EXPECT_EQ(asked.modes, (std::vector<bufferevent_flush_mode>{BEV_NORMAL, BEV_FLUSH}));
+}
+
+TEST_P(FilterFlush, InTheCallbackOfABufferThatTheFunctionChanges) {
+  for (const bool is_below : {false, true}) {
+    has_flushed = false;
+    flush_with(bufferevent_get_output(is_below ? lower : a_.bev));
+    a_.write("bytes");
+    ASSERT_TRUE(run_until([&] { return b_.got.ends_with("!"); })) << b_.got;
+    EXPECT_EQ(b_.got.find("bytes"), 0U);
+    b_.got.clear();
+  }
+}
+
 // A filter for the first part of a conversation: the program goes on with the stream below.
 TEST_P(FilterOutput, LeavesWhatWasWrittenToTheStreamBelowWhenItIsFreed) {
   for (const bufferevent_filter_cb output : {bufferevent_filter_cb{nullptr}, take_all}) {
