@@ -220,12 +220,10 @@ class FilterStream final : public TimerStream {
 
   // Whether bytes remain that the filter may have now. A flush asks neither marks nor the program.
   bool may_filter_more_input(bufferevent_flush_mode mode) const noexcept {
-    return may_have_input() &&
-           (mode != BEV_NORMAL || (wants_read() && !is_input_full()));
+    return may_have_input() && (mode != BEV_NORMAL || (wants_read() && !is_input_full()));
   }
   bool may_filter_more_output(bufferevent_flush_mode mode) const noexcept {
-    return may_have_output() &&
-           (mode != BEV_NORMAL || (wants_write() && !is_full(link_.lower())));
+    return may_have_output() && (mode != BEV_NORMAL || (wants_write() && !is_full(link_.lower())));
   }
 
   // True when bytes were produced.
