@@ -105,7 +105,7 @@ void Connector::run(Step step) noexcept {
 }
 
 void Connector::report() noexcept {
-  callback_(winner_.take(), error_, argument_);
+  callback_(this, winner_.take(), error_, argument_);
   delete this;
 }
 

@@ -22,8 +22,9 @@ using Loop = ::event_base;
 
 // `fd` >= 0 is connected, non-blocking and now the callee's; otherwise `error` (errno) tells why
 // the most telling attempt failed, ETIMEDOUT after the deadline. Runs in the loop's thread with no
-// lock held, never from inside start().
-using Connected = void (*)(int fd, int error, void* argument);
+// lock held, never from inside start(). `connector` says whose outcome it is, to be compared only.
+class Connector;
+using Connected = void (*)(const Connector* connector, int fd, int error, void* argument);
 
 struct ConnectorTiming {
   Duration attempt_delay = std::chrono::milliseconds(250);  // RFC 8305, Connection Attempt Delay

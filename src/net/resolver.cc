@@ -77,7 +77,7 @@ struct ResolveRequest : Allocated {
     if (!ResolverPool::instance().take_answer(*job_, error, answer) && asked_again()) return;
     // It fired, but the kernel may still watch the descriptor, which goes now.
     loop_.remove(ready_);
-    callback_(error, answer, argument_);
+    callback_(this, error, answer, argument_);
     delete this;
   }
 

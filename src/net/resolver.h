@@ -15,8 +15,10 @@ using Loop = ::event_base;
 struct ResolveRequest;
 
 // `gai_error` is 0 or one of EVUTIL_EAI_*. `list` is null on error, else the callee's
-// (freeaddrinfo). Runs in the loop's thread with no lock held, never from inside resolve().
-using Resolved = void (*)(int gai_error, addrinfo* list, void* argument);
+// (freeaddrinfo). Runs in the loop's thread with no lock held, never from inside resolve(). `request`
+// says which question it answers, to be compared only.
+using Resolved = void (*)(const ResolveRequest* request, int gai_error, addrinfo* list,
+                          void* argument);
 
 // Asks. `host` and `service` are copied; either may be null as for getaddrinfo(). Every refusal,
 // bad hints included, arrives through the callback. While the question is open, the loop has

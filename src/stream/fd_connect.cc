@@ -107,10 +107,6 @@ bool FdStream::connect_hostname(const addrinfo& hints, const char* host, int por
   return true;
 }
 
-bool FdStream::is_looking_up() const noexcept {
-  return rare() != nullptr && rare()->attempt != nullptr && rare()->attempt->request != nullptr;
-}
-
 bool FdStream::is_trying() const noexcept {
   return rare() != nullptr && rare()->attempt != nullptr && rare()->attempt->connector != nullptr;
 }
@@ -126,12 +122,15 @@ void FdStream::end_attempt() {
   resume_write(Suspend::lookup);
 }
 
-void FdStream::on_resolved(int gai_error, addrinfo* list, void* self) {
+// It may have been given up by another thread too late to be cancelled, and another one be under way.
+void FdStream::on_resolved(const ResolveRequest* request, int gai_error, addrinfo* list,
+                           void* self) {
   FdStream& stream = *static_cast<FdStream*>(self);
   AddressList addresses(list);
   from_loop(stream, [&] {
-    if (!stream.is_looking_up()) return;  // given up by another thread, too late to cancel
-    stream.rare()->attempt->request = nullptr;
+    ConnectAttempt* attempt = stream.rare()->attempt.get();
+    if (attempt == nullptr || attempt->request != request) return;
+    attempt->request = nullptr;
     if (gai_error == 0) return stream.begin_attempts(std::move(addresses));
     stream.end_attempt();
     stream.extras().dns_error = gai_error;
@@ -165,12 +164,13 @@ void FdStream::tell_connecting() {
   }
 }
 
-void FdStream::on_attempt_done(int fd, int error, void* self) {
+void FdStream::on_attempt_done(const Connector* connector, int fd, int error, void* self) {
   FdStream& stream = *static_cast<FdStream*>(self);
   Fd connected(fd);
   from_loop(stream, [&] {
-    if (!stream.is_trying()) return;  // given up by another thread, too late to cancel
-    stream.rare()->attempt->connector = nullptr;
+    ConnectAttempt* attempt = stream.rare()->attempt.get();
+    if (attempt == nullptr || attempt->connector != connector) return;
+    attempt->connector = nullptr;
     stream.loop().remove_noblock(stream.ev_read);
     stream.loop().remove_noblock(stream.ev_write);
     if (connected) stream.assign_events(connected.take());

@@ -24,7 +24,7 @@ FdStream::FdStream(Loop& loop, int fd, int options) : Stream(loop, options) {
 }
 
 FdStream::~FdStream() {
-  forget_attempt();
+  forget_attempt();  // of one whose construction failed
   if (has_option(BEV_OPT_CLOSE_ON_FREE) && fd() >= 0) ::close(fd());
 }
 
@@ -168,6 +168,11 @@ void FdStream::on_timeout(short direction) {
 }
 
 // --- the end ---
+
+void FdStream::leave_loop() noexcept {
+  forget_attempt();
+  Stream::leave_loop();
+}
 
 // The descriptor is the program's again, which may close it in the callback that we are in and make
 // another of the same number.

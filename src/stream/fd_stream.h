@@ -50,6 +50,7 @@ class FdStream : public Stream {
   void on_output_added() override;
   void pause(short what) override;
   void pass_rest_on() noexcept override;
+  void leave_loop() noexcept override;
 
   virtual void on_readable() = 0;
   virtual void on_writable() = 0;
@@ -72,13 +73,12 @@ class FdStream : public Stream {
  private:
   static void read_event(int fd, short what, void* self);
   static void write_event(int fd, short what, void* self);
-  static void on_resolved(int gai_error, addrinfo* list, void* self);
-  static void on_attempt_done(int fd, int error, void* self);
+  static void on_resolved(const ResolveRequest* request, int gai_error, addrinfo* list, void* self);
+  static void on_attempt_done(const Connector* connector, int fd, int error, void* self);
   void handle(short direction, short what);
   void assign_events(int fd);
   void change_priority(Deferred& deferred, int priority) noexcept;
   void begin_attempts(AddressList list);
-  bool is_looking_up() const noexcept;
   bool is_trying() const noexcept;
   void fail_to_connect(int error, int options);
   // Nobody is asked or tried any more; what waited for it goes on.

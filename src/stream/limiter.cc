@@ -11,8 +11,10 @@ Limiter::Limiter(Stream& stream) : stream_(stream) {
   enter_loop();
 }
 
-Limiter::~Limiter() {
-  throttle_.reset();  // first: until it has left its group, another thread may call resume()
+Limiter::~Limiter() { retire(); }
+
+void Limiter::retire() noexcept {
+  throttle_.reset();
   leave_loop();
 }
 

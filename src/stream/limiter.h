@@ -34,6 +34,8 @@ class Limiter final : public Throttled, public Allocated {
   // thread calls meanwhile.
   void leave_loop() noexcept;
   void enter_loop() noexcept;
+  // For good: until it has left its group, another thread may call resume().
+  void retire() noexcept;
 
  private:
   void resume(Direction direction) override;

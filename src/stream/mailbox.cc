@@ -11,7 +11,9 @@ Mailbox::Mailbox(Stream& stream) : stream_(stream) {
   deliver_.assign(on_mail, &stream, static_cast<std::uint8_t>(stream.priority()));
 }
 
-Mailbox::~Mailbox() { cancel(stream_.loop(), deliver_); }
+Mailbox::~Mailbox() { leave_loop(); }
+
+void Mailbox::leave_loop() noexcept { cancel(stream_.loop(), deliver_); }
 
 template <class Add>
 bool Mailbox::add(Add add) {

@@ -24,6 +24,7 @@ class Mailbox : public Allocated {
   bool post(evbuffer& source);
   // With the stream's lock: what was posted comes before what is written now.
   void deliver();
+  void leave_loop() noexcept;
   bool is_scheduled() const noexcept { return deliver_.is_scheduled(); }
 
  private:

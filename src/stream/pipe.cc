@@ -8,6 +8,7 @@
 #include "loop/deferred.h"
 #include "stream/from_loop.h"
 #include "stream/stream.h"
+#include "sys/door.h"
 #include "sys/raised.h"
 
 namespace ev {
@@ -128,7 +129,7 @@ class Pipe : public Allocated {
     do {
       again_ = false;
       for (Side& side : sides_) {
-        if (!is_over()) pass_on(side);
+        if (!is_over() && status([&] { pass_on(side); }) != 0) error_ = ENOMEM;
       }
     } while (again_ && !is_over());
     return is_over();

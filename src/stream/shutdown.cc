@@ -8,9 +8,13 @@ namespace ev {
 
 Shutdown::Shutdown(Stream& stream, bool wait_for_peer, const timeval* timeout,
                    bevel_shutdown_cb done, void* arg)
-    : stream_(stream), done_(done), arg_(arg), wait_for_peer_(wait_for_peer) {
-  step_.assign(run_step, this, static_cast<std::uint8_t>(stream.priority()));
-  assign(timer_, &stream.loop(), -1, 0, on_timeout, this);
+    : stream_(stream),
+      done_(done),
+      arg_(arg),
+      wait_for_peer_(wait_for_peer),
+      has_timeout_(timeout != nullptr) {
+  step_.assign(run_step, &stream, static_cast<std::uint8_t>(stream.priority()));
+  assign(timer_, &stream.loop(), -1, 0, on_timeout, &stream);
   if (timeout != nullptr) stream.loop().add(timer_, timeout);
   step_soon();
 }
@@ -34,9 +38,11 @@ void Shutdown::free_stream(event_callback*, void* self) {
 
 void Shutdown::step_soon() { schedule(stream_.loop(), step_); }
 
-void Shutdown::run_step(event_callback*, void* self) {
-  Shutdown& shutdown = *static_cast<Shutdown*>(self);
-  from_loop(shutdown.stream_, [&] { shutdown.step(); });
+void Shutdown::run_step(event_callback*, void* stream) {
+  Stream& ending = *static_cast<Stream*>(stream);
+  from_loop(ending, [&] {
+    if (Shutdown* shutdown = ending.shutdown()) shutdown->step();
+  });
 }
 
 // May end this object, and so may what the stream does in it: a filter function that frees the
@@ -100,11 +106,18 @@ void Shutdown::end_soon(bevel_shutdown_outcome outcome) {
   step_soon();
 }
 
-void Shutdown::on_timeout(int, short, void* self) {
-  Shutdown& shutdown = *static_cast<Shutdown*>(self);
-  from_loop(shutdown.stream_, [&] {
-    if (!shutdown.stream_.is_freed()) shutdown.end_soon(BEVEL_SHUTDOWN_TIMEOUT);
+void Shutdown::on_timeout(int, short, void* stream) {
+  Stream& ending = *static_cast<Stream*>(stream);
+  from_loop(ending, [&] {
+    Shutdown* shutdown = ending.shutdown();
+    if (shutdown == nullptr || ending.is_freed() || !shutdown->has_timed_out()) return;
+    shutdown->end_soon(BEVEL_SHUTDOWN_TIMEOUT);
   });
+}
+
+// It may have been the time of one before us.
+bool Shutdown::has_timed_out() const noexcept {
+  return has_timeout_ && !has_flag(timer_, EVLIST_TIMEOUT);
 }
 
 void Shutdown::end(bevel_shutdown_outcome outcome) {

@@ -48,13 +48,15 @@ class Shutdown : public Allocated {
   enum class Stage : std::uint8_t { draining, ending, waiting, over };
 
   void step();
+  bool has_timed_out() const noexcept;
   void begin_waiting();
   void end(bevel_shutdown_outcome outcome);
   void finish();
-  static void run_step(event_callback*, void* self);
-  static void on_timeout(int, short, void* self);
+  static void run_step(event_callback*, void* stream);
+  static void on_timeout(int, short, void* stream);
   static void free_stream(event_callback*, void* self);
 
+  // The loop calls with the stream: another thread may have ended us before we have the lock.
   Stream& stream_;
   bevel_shutdown_cb done_;
   void* arg_;
@@ -64,6 +66,7 @@ class Shutdown : public Allocated {
   Stage stage_ = Stage::draining;
   bevel_shutdown_outcome outcome_ = BEVEL_SHUTDOWN_CLEAN;
   bool wait_for_peer_;
+  bool has_timeout_;
 };
 
 }  // namespace ev

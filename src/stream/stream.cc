@@ -59,8 +59,9 @@ void Stream::use_lock(Lock lock) {
 bool Stream::end_and_unlock() noexcept {
   Lock& held = lock();
   unlink();
+  leave_loop();
   // The loop's thread may be on its way into one of our callbacks: then it must be the one to end
-  // us.
+  // us. Asked last: a loop that is run from now on finds nothing of ours.
   const bool loop_is_elsewhere = held && loop().runs_elsewhere();
   const StackDepth depth;  // of streams that end the one below them
   if (loop_is_elsewhere || depth.is_too_deep()) {
@@ -94,9 +95,14 @@ void Stream::free_and_unlock() noexcept {
   release_and_unlock();
 }
 
-void Stream::destroy() noexcept {
+void Stream::leave_loop() noexcept {
   loop().remove_noblock(ev_read);
   loop().remove_noblock(ev_write);
+  cancel(loop(), deferred_);
+  if (rare() != nullptr) rare()->leave_loop();
+}
+
+void Stream::destroy() noexcept {
   cancel(loop(), deferred_);
   delete this;
 }

@@ -163,6 +163,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   void end_shutdown() noexcept;
   // After shut_down(), of a stream that the program gave up.
   void leave_to_shutdown() noexcept;
+  Shutdown* shutdown() const noexcept;                            // null: it is not being shut down
   bool is_shut_down_by(const Shutdown& shutdown) const noexcept;  // and not freed
   // The same for whoever began it, if it did.
   void end_shutdown_of(const void* arg) noexcept;
@@ -257,6 +258,8 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   virtual ~Stream();
   // The last reference is gone: nobody else may find us any more. Runs with the lock.
   virtual void unlink() noexcept {}
+  // Nothing of ours begins to run in the loop any more.
+  virtual void leave_loop() noexcept;
   // The program frees us. May call its filter function, but none of its callbacks.
   virtual void pass_rest_on() noexcept {}
 

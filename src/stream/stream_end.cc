@@ -30,14 +30,16 @@ void Stream::end_shutdown() noexcept {
   if (rare() != nullptr) rare()->shutdown.reset();
 }
 
+Shutdown* Stream::shutdown() const noexcept {
+  return rare() != nullptr ? rare()->shutdown.get() : nullptr;
+}
+
 bool Stream::is_shut_down_by(const Shutdown& shutdown) const noexcept {
-  return !is_freed() && rare() != nullptr && rare()->shutdown.get() == &shutdown;
+  return !is_freed() && this->shutdown() == &shutdown;
 }
 
 void Stream::end_shutdown_of(const void* arg) noexcept {
-  if (rare() != nullptr && rare()->shutdown != nullptr && rare()->shutdown->arg() == arg) {
-    end_shutdown();
-  }
+  if (shutdown() != nullptr && shutdown()->arg() == arg) end_shutdown();
 }
 
 // Only for streams with extras. Whoever waits goes on from the loop's stack: this may be the one of
@@ -54,7 +56,7 @@ void Stream::note_output() {
 
 void Stream::note_event(short what) {
   if ((what & BEV_EVENT_EOF) != 0 && (what & BEV_EVENT_WRITING) == 0) ended_ = true;
-  if (rare() != nullptr && rare()->shutdown != nullptr) rare()->shutdown->on_event(what);
+  if (shutdown() != nullptr) shutdown()->on_event(what);
 }
 
 void Stream::link_layers() {

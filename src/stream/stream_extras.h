@@ -47,6 +47,15 @@ struct bufferevent_ops final : ev::Allocated {
            output_limit != 0 || shutdown != nullptr;
   }
 
+  // Of a stream that ends. Other threads call none of it any more.
+  void leave_loop() noexcept {
+    if (limiter != nullptr) limiter->retire();
+    if (turn_limits != nullptr) turn_limits->leave_loop();
+    drain_notice.reset();
+    shutdown.reset();
+    if (mailbox != nullptr) mailbox->leave_loop();
+  }
+
   // Something of it is with the loop.
   bool awaits_loop() const noexcept {
     return shutdown != nullptr || (limiter != nullptr && limiter->is_waiting()) ||

@@ -12,7 +12,14 @@ TurnLimits::TurnLimits(Stream& stream) : stream_(stream) {
   assign(timer_, &stream.loop(), -1, 0, on_turn, this);
 }
 
-TurnLimits::~TurnLimits() { stream_.loop().remove_noblock(timer_); }
+TurnLimits::~TurnLimits() { leave_loop(); }
+
+void TurnLimits::leave_loop() noexcept { stream_.loop().remove_noblock(timer_); }
+
+// The timer may run without need: it was started again while its last call waited for our lock.
+bool TurnLimits::is_waiting() const noexcept {
+  return sides_[0].waits || sides_[1].waits || has_flag(timer_, EVLIST_TIMEOUT | EVLIST_ACTIVE);
+}
 
 std::size_t TurnLimits::left(Direction direction) const noexcept {
   const Side& one = side(direction);
@@ -29,8 +36,8 @@ void TurnLimits::count(Direction direction, std::size_t bytes) noexcept {
 }
 
 void TurnLimits::go_on_next_turn(Direction direction) {
-  // The stream may have moved to another loop meanwhile.
-  if (!is_waiting()) assign(timer_, &stream_.loop(), -1, 0, on_turn, this);
+  // The stream may have moved to another loop meanwhile, which it does not while we wait.
+  if (timer_.ev_base != &stream_.loop()) assign(timer_, &stream_.loop(), -1, 0, on_turn, this);
   if (std::exchange(side(direction).waits, true)) return;
   constexpr timeval at_once{};
   stream_.loop().add(timer_, &at_once);

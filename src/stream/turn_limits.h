@@ -30,7 +30,8 @@ class TurnLimits : public Allocated {
   void count(Direction direction, std::size_t bytes) noexcept;
   // Lets the stream try the direction again in the next turn.
   void go_on_next_turn(Direction direction);
-  bool is_waiting() const noexcept { return sides_[0].waits || sides_[1].waits; }
+  bool is_waiting() const noexcept;
+  void leave_loop() noexcept;
 
  private:
   struct Side {

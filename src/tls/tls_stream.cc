@@ -43,8 +43,13 @@ TlsStream::TlsStream(const TlsSetup& setup, int fd)
   input->unfreeze(End::back);
 }
 
-TlsStream::~TlsStream() {
+void TlsStream::leave_loop() noexcept {
   loop().remove_noblock(wake_);
+  FdStream::leave_loop();
+}
+
+TlsStream::~TlsStream() {
+  loop().remove_noblock(wake_);  // of one whose construction failed
   if (engine_ == nullptr) return;
   engine_->detach(has_option(BEV_OPT_CLOSE_ON_FREE));
   link_.detach(has_option(BEV_OPT_CLOSE_ON_FREE));

@@ -74,6 +74,7 @@ class TlsStream final : public FdStream, private TlsWire {
   void abandon() noexcept;
   void forget_connection();
   void pass_rest_on() noexcept override;
+  void leave_loop() noexcept override;
 
   // --- TlsWire: what the engine sees ---
   IoResult receive(void* into, std::size_t most) noexcept override;

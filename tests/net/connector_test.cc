@@ -47,7 +47,7 @@ class ConnectorTest : public test::LoopTest {
     return fd_ && compare_addresses(*peer().get(), *endpoint.address.get(), true) == 0;
   }
 
-  static void on_connected(int fd, int error, void* self) {
+  static void on_connected(const Connector*, int fd, int error, void* self) {
     auto& test = *static_cast<ConnectorTest*>(self);
     if (test.cancel_in_callback_) test.connector_->cancel();
     test.connector_ = nullptr;

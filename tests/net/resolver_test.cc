@@ -39,7 +39,7 @@ struct Question {
   }
   bool answered() const { return calls > 0; }
 
-  static void on_resolved(int gai_error, addrinfo* list, void* self) {
+  static void on_resolved(const ResolveRequest*, int gai_error, addrinfo* list, void* self) {
     auto& question = *static_cast<Question*>(self);
     if (question.cancel_inside) cancel(question.request);
     question.request = nullptr;

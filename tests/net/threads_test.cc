@@ -146,7 +146,7 @@ class CancelTest : public ThreadsTest {
 };
 
 TEST_F(CancelTest, Questions) {
-  const auto on_resolved = [](int, addrinfo* list, void* owner) {
+  const auto on_resolved = [](const ResolveRequest*, int, addrinfo* list, void* owner) {
     if (list != nullptr) freeaddrinfo(list);
     static_cast<Owner<ResolveRequest>*>(owner)->note_answer();
   };
@@ -162,7 +162,7 @@ TEST_F(CancelTest, Questions) {
 TEST_F(CancelTest, Connects) {
   const test::Endpoint bad = test::refusing();
   const test::Endpoint good = test::listening(rounds * 2);
-  const auto on_connected = [](int fd, int, void* owner) {
+  const auto on_connected = [](const Connector*, int fd, int, void* owner) {
     const Fd ours(fd);
     static_cast<Owner<Connector>*>(owner)->note_answer();
   };

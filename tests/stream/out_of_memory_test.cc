@@ -291,6 +291,43 @@ TEST_F(OutOfMemory, Piping) {
   EXPECT_GE(failures, 1);
 }
 
+// The end of one side is passed on out of the loop.
+TEST_F(OutOfMemory, PassingOnTheEndOfAPipe) {
+  struct Outcome {
+    int calls = 0;
+    int error = 0;
+  };
+  Outcome outcome;
+  const auto done = [](bufferevent*, bufferevent*, int error, void* arg) {
+    auto& own = *static_cast<Outcome*>(arg);
+    own.calls++;
+    own.error = error;
+  };
+  Ends other{};
+  fail_everywhere(
+      [&] {
+        outcome = {};
+        make_pair();
+        EXPECT_EQ(bufferevent_pair_new(loop_, 0, other.data()), 0);
+        EXPECT_EQ(bevel_pipe(ends_[0], other[0], 0, done, &outcome), 0);
+        for (bufferevent* end : {ends_[1], other[1]}) {
+          bufferevent_enable(end, EV_READ);
+          bufferevent_write(end, "bytes", 5);
+          bufferevent_flush(end, EV_WRITE, BEV_FINISHED);
+        }
+      },
+      [&] {
+        for (int i = 0; i < 20 && outcome.calls == 0; i++) turn();
+        return outcome.calls == 1 && outcome.error == 0;
+      },
+      [&](bool) {
+        for (int i = 0; i < 20 && outcome.calls == 0; i++) turn();
+        EXPECT_EQ(outcome.calls, 1);
+        for (bufferevent* end : other) bufferevent_free(end);
+        free_ends();
+      });
+}
+
 // Bytes that arrive while there is no memory are not lost: the program hears of an error, and gets
 // them when there is some again.
 TEST_F(OutOfMemory, Reading) {

@@ -1,0 +1,160 @@
+// Streams that are safe for threads and end, or connect again, while their loop is on its way into
+// one of their callbacks. Meant for the sanitizers.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+
+#include "stream/support.h"
+#include "support/loop_thread.h"
+
+namespace test {
+namespace {
+
+constexpr int options = BEV_OPT_THREADSAFE | BEV_OPT_CLOSE_ON_FREE;
+constexpr const char* localhost = "127.0.0.1";
+
+class ThreadsEnding : public testing::Test {
+ protected:
+  void SetUp() override { use_threads(); }
+};
+
+// A port of the kernel's choice that takes connections.
+class Port {
+ public:
+  Port() : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+    address_.sin_family = AF_INET;
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address_;
+    auto* name = reinterpret_cast<sockaddr*>(&address_);
+    EXPECT_EQ(bind(fd_, name, size), 0);
+    EXPECT_EQ(listen(fd_, 64), 0);
+    getsockname(fd_, name, &size);
+  }
+  ~Port() { close(fd_); }
+  Port(const Port&) = delete;
+  Port& operator=(const Port&) = delete;
+
+  int number() const { return ntohs(address_.sin_port); }
+
+ private:
+  int fd_;
+  sockaddr_in address_{};
+};
+
+int port_of_peer(bufferevent* bev) {
+  sockaddr_in peer{};
+  socklen_t size = sizeof peer;
+  if (getpeername(bufferevent_getfd(bev), reinterpret_cast<sockaddr*>(&peer), &size) != 0)
+    return -1;
+  return ntohs(peer.sin_port);
+}
+
+// Time for the loop's thread to get somewhere; how far differs from round to round.
+void linger(int round) {
+  for (std::atomic<int> i = 0; i < round * 37 % 20'000; i++) {
+  }
+}
+
+TEST_F(ThreadsEnding, FreedWhileANameIsLookedUp) {
+  const Port port;
+  LoopThread thread;
+  for (int round = 0; round < 1000; round++) {
+    bufferevent* bev = bufferevent_socket_new(thread.loop(), -1, options);
+    ASSERT_EQ(bufferevent_socket_connect_hostname(bev, nullptr, AF_INET, localhost, port.number()),
+              0);
+    linger(round);
+    bufferevent_free(bev);
+  }
+}
+
+// The first answer may be on its way already when the program asks for another host.
+TEST_F(ThreadsEnding, ConnectToTheHostThatWasAskedForLast) {
+  for (int round = 0; round < 300; round++) {
+    const Port first, second;
+    LoopThread thread;
+    std::atomic<int> events = 0;
+    bufferevent* bev = bufferevent_socket_new(thread.loop(), -1, options);
+    bufferevent_setcb(
+        bev, nullptr, nullptr,
+        [](bufferevent*, short, void* count) { ++*static_cast<std::atomic<int>*>(count); },
+        &events);
+    bufferevent_lock(bev);
+    bufferevent_socket_connect_hostname(bev, nullptr, AF_INET, localhost, first.number());
+    linger(round);
+    bufferevent_setfd(bev, -1);
+    bufferevent_socket_connect_hostname(bev, nullptr, AF_INET, localhost, second.number());
+    bufferevent_unlock(bev);
+    ASSERT_TRUE(happens([&] { return events > 0; }));
+    ASSERT_EQ(port_of_peer(bev), second.number()) << round;
+    bufferevent_free(bev);
+  }
+}
+
+TEST_F(ThreadsEnding, FreedWhileTheLoopIsStartedAgainAndAgain) {
+  event_base* loop = event_base_new();
+  std::atomic<bool> is_over = false;
+  std::thread runner([&] {
+    while (!is_over) event_base_loop(loop, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+  });
+  for (int round = 0; round < 3000; round++) {
+    bufferevent* pair[2];
+    ASSERT_EQ(bufferevent_pair_new(loop, options, pair), 0);
+    bufferevent_setcb(
+        pair[1], [](bufferevent*, void*) {}, nullptr, nullptr, nullptr);
+    bufferevent_enable(pair[1], EV_READ);
+    bufferevent_write(pair[0], "bytes", 5);
+    linger(round);
+    for (bufferevent* end : pair) bufferevent_free(end);
+  }
+  is_over = true;
+  runner.join();
+  event_base_free(loop);
+}
+
+TEST_F(ThreadsEnding, LeftToTheLoopWhileTheyAreShutDown) {
+  LoopThread thread;
+  constexpr timeval at_once{0, 1};
+  for (int round = 0; round < 1000; round++) {
+    const Ends ends = make_sockets(thread.loop(), options);
+    bufferevent_write(ends[0], "bytes", 5);
+    ASSERT_EQ(bevel_shutdown(ends[0], EV_READ | EV_WRITE, &at_once, nullptr, nullptr), 0);
+    linger(round);
+    bevel_free_when_flushed(ends[0]);
+    bufferevent_free(ends[1]);
+  }
+}
+
+// The turn that they wait for may have come while another thread holds the lock.
+TEST_F(ThreadsEnding, MoveAllInTurnsThatManyThreadsAskFor) {
+  constexpr std::size_t piece = 100, pieces = 30'000;
+  LoopThread thread;
+  bufferevent* pair[2];
+  ASSERT_EQ(bufferevent_pair_new(thread.loop(), options, pair), 0);
+  std::atomic<std::size_t> received = 0;
+  bufferevent_setcb(
+      pair[1],
+      [](bufferevent* bev, void* sum) {
+        evbuffer* input = bufferevent_get_input(bev);
+        *static_cast<std::atomic<std::size_t>*>(sum) += evbuffer_get_length(input);
+        evbuffer_drain(input, SIZE_MAX);
+      },
+      nullptr, nullptr, &received);
+  bufferevent_set_max_single_write(pair[0], 5000);
+  bufferevent_set_max_single_read(pair[1], 3000);
+  bufferevent_enable(pair[1], EV_READ);
+  const auto write = [&] {
+    const std::string bytes(piece, 'x');
+    for (std::size_t i = 0; i < pieces; i++) bufferevent_write(pair[0], bytes.data(), piece);
+  };
+  std::thread writers[] = {std::thread(write), std::thread(write)};
+  for (std::thread& writer : writers) writer.join();
+  EXPECT_TRUE(happens([&] { return received == 2 * piece * pieces; })) << received;
+  for (bufferevent* end : pair) bufferevent_free(end);
+}
+
+}  // namespace
+}  // namespace test
