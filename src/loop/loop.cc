@@ -171,19 +171,25 @@ bool event_base::wait(int flags) noexcept {
 }
 
 // Trusting the kernel's memory of descriptors is for busy loops: one that has nothing to do makes
-// sure before it sleeps.
+// sure before it sleeps. A first look that found anything is the whole wait, for what it found may
+// have been the ring for a change that has to be looked at before anybody sleeps.
 bool event_base::wait_in_backend(int flags) {
   constexpr int most_turns_on_trust = 16;
-  is_waiting_ = true;
   if (fds_.has_trusted()) {
     if (turns_on_trust_++ < most_turns_on_trust) {
-      if (!backend_->wait(ev::Duration::zero(), lock_, *this)) return false;
-      if (wait_time(flags) == ev::Duration::zero()) return true;
+      if (!listen(ev::Duration::zero())) return false;
+      if (!is_waiting_ || wait_time(flags) == ev::Duration::zero()) return true;
     }
     turns_on_trust_ = 0;
     fds_.verify(*backend_, *this);
   }
-  return backend_->wait(wait_time(flags), lock_, *this);
+  return listen(wait_time(flags));
+}
+
+// From here on other threads ring, until something is reported.
+bool event_base::listen(std::optional<ev::Duration> timeout) {
+  is_waiting_ = true;
+  return backend_->wait(timeout, lock_, *this);
 }
 
 // Empty: until something happens.

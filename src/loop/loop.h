@@ -182,6 +182,7 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
   void count_turn() noexcept { turn_.store(turn() + 1, std::memory_order_relaxed); }
   bool wait(int flags) noexcept;
   bool wait_in_backend(int flags);
+  bool listen(std::optional<ev::Duration> timeout);
   std::optional<ev::Duration> wait_time(int flags) noexcept;
   void expire_timers() noexcept;
   void expire(event& ev) noexcept;
@@ -247,7 +248,7 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
   std::atomic<bool> is_running_ = false;
   std::atomic<unsigned> turn_ = 0;
   int running_priority_ = -1;
-  bool is_waiting_ = false;  // in the backend: a change must ring
+  bool is_waiting_ = false;  // in the backend, which has found nothing yet: a change must ring
   bool exit_ = false;
   bool break_ = false;
   bool continue_ = false;
