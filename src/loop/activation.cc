@@ -107,12 +107,10 @@ void event_base::ready(int fd, Interest what) {
   if (!heard) nobody_heard(fd);
 }
 
-// An error or a hang-up that only those hear who wait for the peer to close; or a descriptor that
-// was given up behind our back, which the kernel must forget.
+// An error or a hang-up that only those hear who wait for the peer to close; or a late report, of a
+// descriptor that nobody watches any more.
 void event_base::nobody_heard(int fd) noexcept {
-  event* ev = fds_.first(fd);
-  if (ev == nullptr && !backend_->forget(fd)) rebuild_due_ = true;
-  for (; ev != nullptr; ev = ev::FdMap::next_of(*ev)) {
+  for (event* ev = fds_.first(fd); ev != nullptr; ev = ev::FdMap::next_of(*ev)) {
     if ((ev->ev_events & EV_CLOSED) != 0) activate_locked(*ev, EV_CLOSED, 1);
   }
 }

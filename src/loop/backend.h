@@ -40,6 +40,7 @@ constexpr bool any(Interest interest) { return interest != Interest::none; }
 // Where wait() reports what it found.
 class ReadySink {
  public:
+  // Perhaps late: another thread may have removed the descriptor during the wait.
   virtual void ready(int fd, Interest what) = 0;
   // The kernel reports a registration that belongs to no descriptor of ours any more and that
   // cannot be removed (its file lives on in a duplicate or in another process). Only a new kernel
@@ -58,9 +59,6 @@ class Backend : public Allocated {
   // why, and nothing changed. Throws std::bad_alloc. Removal always succeeds, unless the kernel
   // does not know the descriptor (false).
   virtual bool change(int fd, Interest before, Interest now) = 0;
-  // Stops watching a descriptor of which the loop knows nothing. False: the kernel does not find
-  // it.
-  bool forget(int fd) noexcept { return change(fd, Interest::read, Interest::none); }
   // Waits until something is ready or the time is over (empty: for ever), and reports everything
   // that is ready. Lets go of `lock` while it waits. False: errno tells why; being interrupted by a
   // signal is no error.

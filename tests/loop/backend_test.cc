@@ -2,6 +2,7 @@
 #include "loop/backend.h"
 
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 #include <cerrno>
 #include <cstdlib>
@@ -16,11 +17,15 @@ using test::SocketPair;
 
 class Sink final : public ReadySink {
  public:
-  void ready(int fd, Interest what) override { found[fd] = what; }
+  void ready(int fd, Interest what) override {
+    found[fd] = what;
+    if (on_ready) on_ready(fd);
+  }
   void haunted() override { ghosts++; }
 
   std::map<int, Interest> found;
   int ghosts = 0;
+  std::function<void(int fd)> on_ready;  // while other reports are under way
 };
 
 class BackendTest : public testing::TestWithParam<BackendInfo> {
@@ -73,7 +78,7 @@ TEST_P(BackendTest, ChangesAndRemoves) {
   EXPECT_EQ(wait(), (Found{{fd, Interest::write}}));
   ASSERT_TRUE(backend->change(fd, Interest::write, Interest::none));
   EXPECT_EQ(wait(), Found{});
-  EXPECT_FALSE(backend->forget(fd));
+  EXPECT_FALSE(backend->change(fd, Interest::write, Interest::none));
 }
 
 TEST_P(BackendTest, MakesSureOfAnInterest) {
@@ -184,31 +189,105 @@ INSTANTIATE_TEST_SUITE_P(All, BackendTest, testing::ValuesIn(backends.begin(), b
 
 // What only epoll has: registrations that outlive their descriptors.
 
-TEST(EpollBackend, NoticesARegistrationThatOutlivedItsDescriptor) {
-  const std::unique_ptr<Backend> backend = backends[0].make();
+class EpollBackend : public testing::Test {
+ protected:
+  bool add(int fd) { return backend->change(fd, Interest::none, Interest::read); }
+  bool remove(int fd) { return backend->change(fd, Interest::read, Interest::none); }
+  Sink wait(std::function<void(int fd)> on_ready = {}) {
+    Sink sink;
+    sink.on_ready = std::move(on_ready);
+    EXPECT_TRUE(backend->wait(Duration::zero(), lock, sink));
+    return sink;
+  }
+
+  std::unique_ptr<Backend> backend = backends[0].make();
   Lock lock;
+};
+
+TEST_F(EpollBackend, NoticesARegistrationThatOutlivedItsDescriptor) {
   SocketPair old, fresh;
   const int fd = old.fds[0];
-  ASSERT_TRUE(backend->change(fd, Interest::none, Interest::read));
+  ASSERT_TRUE(add(fd));
   const int duplicate = dup(fd);
   ASSERT_EQ(dup2(fresh.fds[0], fd), fd);
   ASSERT_TRUE(backend->change(fd, Interest::read, Interest::read));  // registers the new file
   old.put(1);
-  Sink sink;
-  ASSERT_TRUE(backend->wait(Duration::zero(), lock, sink));
+  const Sink sink = wait();
   EXPECT_EQ(sink.found, Found{});
   EXPECT_EQ(sink.ghosts, 1);
   close(duplicate);
 }
 
-TEST(EpollBackend, CannotForgetWhatIsRegisteredUnderAClosedDescriptor) {
-  const std::unique_ptr<Backend> backend = backends[0].make();
+TEST_F(EpollBackend, NoticesARegistrationThatItCouldNotRemove) {
   SocketPair pair;
-  ASSERT_TRUE(backend->change(pair.fds[0], Interest::none, Interest::read));
-  const int duplicate = dup(pair.fds[0]);
   const int fd = pair.fds[0];
+  ASSERT_TRUE(add(fd));
+  const int duplicate = dup(fd);
   pair.close(0);
-  EXPECT_FALSE(backend->forget(fd));
+  EXPECT_FALSE(remove(fd));
+  pair.put(1);
+  const Sink sink = wait();
+  EXPECT_EQ(sink.found, Found{});
+  EXPECT_EQ(sink.ghosts, 1);
+  close(duplicate);
+}
+
+// One that forgot event_reinit() registers in its parent's set, under numbers of its own.
+TEST_F(EpollBackend, NoticesARegistrationOfAForkedProcess) {
+  constexpr int number_in_child = 700;
+  SocketPair pair;
+  const pid_t child = fork();
+  if (child == 0) {
+    _exit(dup2(pair.fds[0], number_in_child) == number_in_child && add(number_in_child) ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+  pair.put(1);
+  const Sink sink = wait();
+  EXPECT_EQ(sink.found, Found{});
+  EXPECT_EQ(sink.ghosts, 1);
+}
+
+// A report may be on its way while another thread removes the descriptor, closes it, and gets the
+// same number for the next one. Here the sink plays that thread.
+TEST_F(EpollBackend, TakesLateReportsForNothing) {
+  SocketPair one, two;
+  for (const bool comes_back : {false, true}) {
+    for (const SocketPair* pair : {&one, &two}) ASSERT_TRUE(add(pair->fds[0]));
+    one.put(1);
+    two.put(1);
+    int late = -1;
+    const Sink sink = wait([&](int first) {
+      late = first == one.fds[0] ? two.fds[0] : one.fds[0];
+      EXPECT_TRUE(remove(late));
+      EXPECT_TRUE(!comes_back || add(late));
+    });
+    EXPECT_EQ(sink.found.size(), 1u);
+    EXPECT_EQ(sink.ghosts, 0);
+    const Sink next = wait();
+    EXPECT_EQ(next.found.count(late), comes_back ? 1u : 0u);
+    EXPECT_EQ(next.ghosts, 0);
+    for (const SocketPair* pair : {&one, &two}) remove(pair->fds[0]);
+  }
+}
+
+// Among late reports: it is still reported when they are not.
+TEST_F(EpollBackend, NoticesAGhostThatCameIntoBeingDuringAWait) {
+  SocketPair one, two;
+  for (const SocketPair* pair : {&one, &two}) ASSERT_TRUE(add(pair->fds[0]));
+  one.put(1);
+  two.put(1);
+  int duplicate = -1;
+  const Sink sink = wait([&](int first) {
+    SocketPair& late = first == one.fds[0] ? two : one;
+    const int fd = late.fds[0];
+    duplicate = dup(fd);
+    late.close(0);
+    EXPECT_FALSE(remove(fd));
+  });
+  EXPECT_EQ(sink.ghosts, 0);
+  EXPECT_EQ(wait().ghosts, 1);
   close(duplicate);
 }
 

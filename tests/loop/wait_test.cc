@@ -9,6 +9,8 @@ namespace {
 
 using namespace test;  // NOLINT: the whole vocabulary
 
+constexpr int unwatched = 1;
+
 class Waiting : public testing::Test {
  protected:
   // An event that fired and was added again makes the loop look twice: the first look does not
@@ -53,6 +55,8 @@ class Waiting : public testing::Test {
 
 TEST_F(Waiting, IsRungForAfterAnOldRing) { expect_to_be_heard_after(bell); }
 
+TEST_F(Waiting, IsRungForAfterAReportThatConcernsNobody) { expect_to_be_heard_after(unwatched); }
+
 TEST_F(Waiting, EndsWhenTheLastEventGoesDuringTheFirstLook) {
   backend.on_wait = [&] {
     if (!is_first_look()) return;
@@ -62,6 +66,13 @@ TEST_F(Waiting, EndsWhenTheLastEventGoesDuringTheFirstLook) {
   };
   EXPECT_EQ(loop->run(0), 1);
   EXPECT_EQ(backend.timeouts, (std::vector<std::optional<Duration>>{Duration::zero()}));
+}
+
+TEST_F(Waiting, AsksTheKernelNothingAboutWhatConcernsNobody) {
+  const int calls = backend.calls;
+  report(unwatched);
+  loop->run(EVLOOP_NONBLOCK);
+  EXPECT_EQ(backend.calls, calls);
 }
 
 }  // namespace

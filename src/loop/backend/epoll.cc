@@ -1,6 +1,8 @@
 // Level-triggered epoll, which keeps every registration in the kernel: a turn is one system call.
-// Each registration carries the tag that its descriptor had when it was made, so that one whose
-// file outlived its descriptor (dup(), fork()) is not taken for the file that has the number now.
+// Each registration carries the tag that its descriptor had when it was made, and the descriptor
+// gets another one when it is registered anew or removed. So one whose file outlived its descriptor
+// (dup(), fork()) is not taken for the file that has the number now. Neither is a late report: the
+// kernel made it before another thread, which held the lock, changed or removed the descriptor.
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -53,18 +55,24 @@ class EpollBackend final : public Backend {
   int wait_for_milliseconds(std::optional<Duration> timeout) noexcept;
   void report(const epoll_event& event, ReadySink& sink) const;
 
-  std::uint32_t& tag(int fd) noexcept { return tags_[static_cast<std::size_t>(fd)]; }
+  struct Tag {
+    std::uint32_t value = 0;
+    std::uint32_t wait = 0;  // since when: the number of the wait that was the last to begin
+  };
+  Tag& tag(int fd) noexcept { return tags_[static_cast<std::size_t>(fd)]; }
+  void change_tag(int fd) noexcept { tag(fd) = {tag(fd).value + 1, waits_}; }
 
   Fd epoll_;
   bool has_nanoseconds_ = true;  // epoll_pwait2() works
-  std::vector<std::uint32_t, Allocator<std::uint32_t>> tags_;
+  std::vector<Tag, Allocator<Tag>> tags_;
+  std::uint32_t waits_ = 0;  // begun
   std::array<epoll_event, most_events> events_;
 };
 
 bool EpollBackend::control(int operation, int fd, Interest interest) noexcept {
   epoll_event event{};
   event.events = to_epoll(interest);
-  event.data.u64 = std::uint64_t{tag(fd)} << 32 | static_cast<std::uint32_t>(fd);
+  event.data.u64 = std::uint64_t{tag(fd).value} << 32 | static_cast<std::uint32_t>(fd);
   return epoll_ctl(epoll_.get(), operation, fd, &event) == 0;
 }
 
@@ -72,7 +80,7 @@ bool EpollBackend::register_anew(int fd, Interest interest) {
   if (static_cast<std::size_t>(fd) >= tags_.size()) {
     tags_.resize((static_cast<std::size_t>(fd) / 64 + 1) * 64);
   }
-  tag(fd)++;
+  change_tag(fd);
   if (control(EPOLL_CTL_ADD, fd, interest)) return true;
   // It is there already: the file of an earlier number was duplicated onto this one.
   return errno == EEXIST && control(EPOLL_CTL_MOD, fd, interest);
@@ -80,7 +88,10 @@ bool EpollBackend::register_anew(int fd, Interest interest) {
 
 bool EpollBackend::change(int fd, Interest before, Interest now) {
   if (!any(before)) return register_anew(fd, now);
-  if (!any(now)) return control(EPOLL_CTL_DEL, fd, now);
+  if (!any(now)) {
+    change_tag(fd);  // also if the kernel refuses: what it cannot find may live on
+    return control(EPOLL_CTL_DEL, fd, now);
+  }
   if (control(EPOLL_CTL_MOD, fd, now)) return true;
   // The descriptor was closed, which ended its registration, and opened again.
   return errno == ENOENT && register_anew(fd, now);
@@ -107,16 +118,22 @@ int EpollBackend::wait_for_events(std::optional<Duration> timeout) noexcept {
   return wait_for_milliseconds(timeout);
 }
 
+// A tag that went during this very wait tells nothing: the report may be older than that. What is
+// really still registered under it is reported again.
 void EpollBackend::report(const epoll_event& event, ReadySink& sink) const {
-  const int fd = static_cast<int>(event.data.u64 & 0xffffffff);
-  if (static_cast<std::uint32_t>(event.data.u64 >> 32) != tags_[static_cast<std::size_t>(fd)]) {
+  const auto fd = static_cast<std::uint32_t>(event.data.u64);
+  const auto value = static_cast<std::uint32_t>(event.data.u64 >> 32);
+  // A number that is unknown here comes from a forked process, which shares our kernel object.
+  const Tag current = fd < tags_.size() ? tags_[fd] : Tag{};
+  if (value == current.value) {
+    sink.ready(static_cast<int>(fd), from_epoll(event.events));
+  } else if (current.wait != waits_) {
     sink.haunted();
-    return;
   }
-  sink.ready(fd, from_epoll(event.events));
 }
 
 bool EpollBackend::wait(std::optional<Duration> timeout, Lock& lock, ReadySink& sink) {
+  waits_++;
   lock.unlock();
   const int count = wait_for_events(timeout);
   const int error = errno;
