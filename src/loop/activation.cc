@@ -37,8 +37,6 @@ void event_base::activate_locked(event& ev, short what, short calls) noexcept {
 }
 
 void event_base::activate_callback(event_callback& callback) noexcept {
-  const int last = active_.priorities() - 1;  // there may be fewer than when the event was assigned
-  if (callback.evcb_pri > last) callback.evcb_pri = static_cast<std::uint8_t>(last);
   if (callback.evcb_pri < running_priority_) continue_ = true;
   active_.push(callback);
   active_count_.change(1);

@@ -55,7 +55,8 @@ class ActiveQueue {
   int size() const noexcept { return size_; }  // those of the next turn included
   event_callback* first(int priority) const noexcept { return list(priority).first(); }
 
-  void push(event_callback& callback) noexcept;        // its priority is in range
+  // A priority that is gone becomes the last one: there were more when the callback was assigned.
+  void push(event_callback& callback) noexcept;
   void push_later(event_callback& callback) noexcept;  // for the next turn
   void remove(event_callback& callback) noexcept;      // from whichever list it is in
   void start_turn() noexcept;                          // "later" is now
@@ -84,6 +85,7 @@ class ActiveQueue {
 };
 
 inline void ActiveQueue::push(event_callback& callback) noexcept {
+  if (callback.evcb_pri >= count_) callback.evcb_pri = static_cast<std::uint8_t>(count_ - 1);
   set_flag(callback, EVLIST_ACTIVE);
   list(callback.evcb_pri).push_back(callback);
   size_++;

@@ -76,6 +76,18 @@ TEST(Deferred, ReleasesMemoryWhenTheLoopIsFreed) {
   EXPECT_FALSE(plain.is_scheduled());
 }
 
+TEST(Deferred, OfTheNextTurnMayHaveAPriorityThatIsGone) {
+  FakeLoop loop;
+  std::vector<std::unique_ptr<CountedDeferred>> many;
+  for (int i = 0; i < 40; i++) {
+    many.push_back(std::make_unique<CountedDeferred>(*loop));
+    many.back()->deferred.callback.evcb_pri = 100;
+    schedule(*loop, many.back()->deferred);
+  }
+  loop->run(0);
+  for (const auto& one : many) EXPECT_EQ(one->runs, 1);
+}
+
 // --- writers ---
 
 TEST(Writers, RunAfterTheCallbackThatListedThem) {
