@@ -50,6 +50,15 @@ void event_base::deactivate(event_callback& callback) noexcept {
   count_added(callback, -1);
 }
 
+void event_base::set_priority(event_callback& callback, int priority) noexcept {
+  std::lock_guard guard(lock_);
+  // Those of the next turn are in one list, whatever their priority.
+  const bool is_queued = has_flag(callback, EVLIST_ACTIVE);
+  if (is_queued) deactivate(callback);
+  callback.evcb_pri = static_cast<std::uint8_t>(priority);
+  if (is_queued) activate_callback(callback);
+}
+
 void event_base::activate_fd(int fd, short what) noexcept {
   std::lock_guard guard(lock_);
   if (fd < 0) return;

@@ -6,6 +6,16 @@
 #include "sys/log.h"
 
 namespace ev {
+namespace {
+
+// With the lock of its loop, which finds what is active by its priority.
+bool set_if_inactive(event& ev, int priority, int count) noexcept {
+  if (has_flag(ev, active_flags) || priority < 0 || priority >= count) return false;
+  ev.ev_evcallback.evcb_pri = static_cast<std::uint8_t>(priority);
+  return true;
+}
+
+}  // namespace
 
 bool assign(event& ev, Loop* loop, int fd, short what, event_callback_fn callback,
             void* arg) noexcept {
@@ -31,11 +41,10 @@ bool assign(event& ev, Loop* loop, int fd, short what, event_callback_fn callbac
 void make_internal(event& ev) noexcept { set_flag(ev, EVLIST_INTERNAL); }
 
 bool set_priority(event& ev, int priority) noexcept {
-  if (has_flag(ev, active_flags)) return false;
-  const int count = ev.ev_base != nullptr ? ev.ev_base->priorities() : EVENT_MAX_PRIORITIES - 1;
-  if (priority < 0 || priority >= count) return false;
-  ev.ev_evcallback.evcb_pri = static_cast<std::uint8_t>(priority);
-  return true;
+  constexpr int most_without_loop = EVENT_MAX_PRIORITIES - 1;
+  if (ev.ev_base == nullptr) return set_if_inactive(ev, priority, most_without_loop);
+  std::lock_guard guard(ev.ev_base->lock());
+  return set_if_inactive(ev, priority, ev.ev_base->priorities());
 }
 
 bool set_loop(event& ev, Loop& loop) noexcept {

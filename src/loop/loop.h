@@ -116,6 +116,8 @@ struct event_base final : public ev::Allocated, private ev::ReadySink {
 
   bool set_priorities(int count);  // false: out of range, or callbacks are active
   int priorities() const noexcept { return active_.priorities(); }
+  // Of a callback of ours, in range. One that is active goes behind the others of that priority.
+  void set_priority(event_callback& callback, int priority) noexcept;
   void add_watcher(evwatch& watcher) noexcept;
   void remove_watcher(evwatch& watcher) noexcept;
   int count(unsigned kinds) noexcept;  // EVENT_BASE_COUNT_*

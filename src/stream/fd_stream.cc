@@ -66,18 +66,12 @@ bool FdStream::set_base(Loop& loop) {
 }
 
 bool FdStream::set_priority(int priority) {
-  if (!ev::set_priority(ev_read, priority)) return false;
-  if (!ev::set_priority(ev_write, priority)) return false;
-  change_priority(deferred(), priority);
-  if (limiter() != nullptr) change_priority(limiter()->deferred(), priority);
+  if (priority < 0 || priority >= loop().priorities()) return false;
+  loop().set_priority(ev_read.ev_evcallback, priority);
+  loop().set_priority(ev_write.ev_evcallback, priority);
+  loop().set_priority(deferred().callback, priority);
+  if (limiter() != nullptr) loop().set_priority(limiter()->deferred().callback, priority);
   return true;
-}
-
-// Its place in the loop's queues depends on it.
-void FdStream::change_priority(Deferred& deferred, int priority) noexcept {
-  const bool was_scheduled = cancel(loop(), deferred);
-  deferred.callback.evcb_pri = static_cast<ev_uint8_t>(priority);
-  if (was_scheduled) schedule(loop(), deferred);
 }
 
 // --- waiting ---

@@ -77,7 +77,6 @@ class FdStream : public Stream {
   static void on_attempt_done(const Connector* connector, int fd, int error, void* self);
   void handle(short direction, short what);
   void assign_events(int fd);
-  void change_priority(Deferred& deferred, int priority) noexcept;
   void begin_attempts(AddressList list);
   bool is_trying() const noexcept;
   void fail_to_connect(int error, int options);

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <future>
+#include <mutex>
 #include <thread>
 
 #include "support.h"
@@ -62,6 +63,29 @@ TEST_F(Threads, AddsFromAnotherThread) {
   timer.add(milliseconds(1));
   timed.wait();
   stop();
+}
+
+TEST_F(Threads, RefusesThePriorityOfWhatBecomesActiveMeanwhile) {
+  ASSERT_TRUE(loop->set_priorities(2));
+  TestEvent ev(*loop, -1, 0);
+  std::atomic<bool> is_done = false;
+  bool was_set = true;
+  std::thread setter;
+  {
+    std::lock_guard guard(loop->lock());
+    setter = std::thread([&] {
+      was_set = set_priority(ev.ev, 0);
+      is_done = true;
+    });
+    // Time for one that does not wait for the lock.
+    for (int i = 0; i < 10'000 && !is_done; i++) std::this_thread::yield();
+    loop->activate(ev.ev, EV_READ);
+  }
+  setter.join();
+  EXPECT_FALSE(was_set);
+  EXPECT_EQ(ev.ev.ev_evcallback.evcb_pri, 1);
+  EXPECT_EQ(loop->run(0), 1);
+  EXPECT_EQ(ev.runs, 1);
 }
 
 TEST_F(Threads, EndsWhenItsLastTimerIsTakenAway) {

@@ -110,6 +110,30 @@ TEST_P(Threads, KeepTheOrderOfAThreadsWrites) {
   for (bufferevent* end : ends) bufferevent_free(end);
 }
 
+TEST_P(Threads, ChangeTheirPriorityAllTheTime) {
+  constexpr int priorities = 8;
+  LoopThread thread;
+  ASSERT_EQ(event_base_priority_init(thread.loop(), priorities), 0);
+  const Ends ends = make_sockets(thread.loop(), GetParam());
+  std::atomic<int> echoes = 0;
+  const auto on_read = [](bufferevent* bev, void* count) {
+    ++*static_cast<std::atomic<int>*>(count);
+    bufferevent_write_buffer(bev, bufferevent_get_input(bev));
+  };
+  for (bufferevent* end : ends) {
+    bufferevent_setcb(end, on_read, nullptr, nullptr, &echoes);
+    bufferevent_enable(end, EV_READ);
+    bufferevent_write(end, "x", 1);
+  }
+  for (int i = 0; i < 20'000; i++) {
+    EXPECT_EQ(bufferevent_priority_set(ends[i % 2], i % priorities), 0);
+  }
+  const int before = echoes;
+  EXPECT_TRUE(happens([&] { return echoes > before + 10; }));
+  thread.stop();
+  for (bufferevent* end : ends) bufferevent_free(end);
+}
+
 // A stream that is freed by another thread while its callbacks run: none begins afterwards.
 TEST_P(Threads, FreeWhileCallbacksRun) {
   auto thread = std::make_unique<LoopThread>();
