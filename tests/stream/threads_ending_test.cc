@@ -138,7 +138,9 @@ TEST_F(ThreadsEnding, MoveAllInTurnsThatManyThreadsAskFor) {
   std::atomic<std::size_t> received = 0;
   const auto on_read = [](bufferevent* bev, void* sum) {
     char bytes[4096];
-    *static_cast<std::atomic<std::size_t>*>(sum) += bufferevent_read(bev, bytes, sizeof bytes);
+    while (const std::size_t size = bufferevent_read(bev, bytes, sizeof bytes)) {
+      *static_cast<std::atomic<std::size_t>*>(sum) += size;
+    }
   };
   for (bufferevent* end : pair) {
     bufferevent_setcb(end, on_read, nullptr, nullptr, &received);
