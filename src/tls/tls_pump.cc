@@ -224,7 +224,7 @@ bool TlsStream::send_ciphertext() {
   if (link_) return true;
   while (!outbound_.empty() && !write_ended_) {
     std::size_t room = outbound_.size();
-    if (awaits_tokens(Direction::write)) return true;
+    if (is_held_by_limits()) return true;
     if (wants_write() && !shaking_hands_) room = allowance(Direction::write, room);
     if (room == 0) return true;
     const IoResult sent = outbound_.write_to(FdStream::fd(), room);
@@ -236,6 +236,12 @@ bool TlsStream::send_ciphertext() {
     }
   }
   return true;
+}
+
+// Ciphertext waits for tokens; while the program does not want to write, nobody waits for them.
+bool TlsStream::is_held_by_limits() const noexcept {
+  const bool is_unwanted = !wants_write() && !shaking_hands_ && wrote_plaintext_;
+  return awaits_tokens(Direction::write) || (throttle() != nullptr && is_unwanted);
 }
 
 void TlsStream::tell_written() {

@@ -109,6 +109,7 @@ class TlsStream final : public FdStream, private TlsWire {
   void write_plaintext();
   TlsResult write_front(std::size_t most);
   bool send_ciphertext();
+  bool is_held_by_limits() const noexcept;
   void tell_written();
   void fail_with(TlsResult result, short side);
   void fail_wire(int error, short side);

@@ -79,7 +79,7 @@ void TlsStream::wait_for_bytes(bool wanted) {
 void TlsStream::wait_for_room() {
   const bool may_write = !shaking_hands_ && !parked_ && wants_write() && !write_ended_;
   const bool has_more = may_write && !output->empty() && !write_is_blocked_;
-  const bool is_limited = awaits_tokens(Direction::write);
+  const bool is_limited = is_held_by_limits();
   const bool is_full = link_ ? outgoing().size() >= most_ciphertext : !outbound_.empty();
   if (!link_ && is_full && !is_limited) {
     if (!is_watched(ev_write)) loop().add(ev_write, nullptr);

@@ -73,6 +73,25 @@ TEST_P(LiftedLimitation1, TlsObeysWhenItWrites) {
   EXPECT_TRUE(talk.run_until([&] { return talk.server.received.size() == 20000; }));
 }
 
+// What is encrypted already waits as well, whatever else makes the stream work.
+TEST_P(LiftedLimitation1, TlsObeysWhileWritingIsDisabled) {
+  ASSERT_TRUE(talk.connect());
+  ASSERT_EQ(bufferevent_add_to_rate_limit_group(talk.client.bev(), group), 0);
+  talk.client.write(std::string(20000, 'x'));
+  talk.loop.turns(20);
+  talk.client.disable(EV_WRITE);
+  talk.server.write("answer");
+  ASSERT_TRUE(talk.run_until([&] { return talk.client.received == "answer"; }));
+  talk.loop.turns(20);
+  EXPECT_EQ(total(true), limit);
+  EXPECT_EQ(bufferevent_rate_limit_group_get_write_limit(group), 0);
+  EXPECT_LE(talk.loop.wakeups(), 5);
+  talk.client.enable(EV_WRITE);
+  bufferevent_rate_limit_group_free(group);
+  group = nullptr;
+  EXPECT_TRUE(talk.run_until([&] { return talk.server.received.size() == 20000; }));
+}
+
 TEST_P(LiftedLimitation1, TlsObeysWhenItReads) {
   ASSERT_TRUE(talk.connect());
   ASSERT_EQ(bufferevent_add_to_rate_limit_group(talk.server.bev(), group), 0);
