@@ -130,14 +130,27 @@ void Lane::settle(Seat& seat, std::uint64_t used, std::uint64_t payload, TimePoi
   }
   if (!moving) return;
   seat.held_ -= reserved;
-  if (used < seat.given_) {
-    seat.credit_ = 0;  // it had less to move than it could have: it is not in need
-    seat.wants_more_ = false;
-    give_back(seat, now);
-  }
+  const bool needed_all = used >= seat.given_;
   seat.given_ = 0;
+  if (!needed_all) return decline(seat, now);
   seat.state_ = seat.held_ != 0 ? Seat::State::granted : Seat::State::idle;
   if (seat.held_ != 0) root().holders_.push_back(seat);
+}
+
+// It had less to move than it could have, so it is not in need, and neither is a group in which
+// nobody else waits: else whoever asks often and needs nothing would get everything first, and the
+// others what comes after that. What it leaves is for those who wait, while it is there.
+void Lane::decline(Seat& seat, TimePoint now) {
+  seat.wants_more_ = false;
+  seat.state_ = Seat::State::idle;
+  give_back(seat, now);
+  for (Turn* turn = &seat; turn->lane_ != nullptr; turn = turn->lane_) {
+    if (turn->kind_ == Kind::lane && !static_cast<Lane*>(turn)->empty()) break;
+    turn->credit_ = 0;
+    turn->lag_ = std::min<std::int64_t>(turn->lag_, 0);
+  }
+  root().wake_due(now);
+  root().dispatch(now);
 }
 
 void Lane::give_back(Seat& seat, TimePoint now) {
@@ -146,7 +159,7 @@ void Lane::give_back(Seat& seat, TimePoint now) {
   for (Turn* turn = &seat; turn->lane_ != nullptr; turn = turn->lane_) {
     Lane& lane = *turn->lane_;
     lane.bucket_.settle(tokens, 0, now);
-    lane.take_back(*turn, tokens);
+    if (!seat.got_it_at_once_) lane.take_back(*turn, tokens);
     lane.retime(now);
   }
 }

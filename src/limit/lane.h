@@ -95,6 +95,7 @@ class Lane final : public Turn {
   void wait(Seat& seat, TimePoint now);
   std::uint64_t use_grant(Seat& seat, std::uint64_t wanted);
   void give_back(Seat& seat, TimePoint now);
+  void decline(Seat& seat, TimePoint now);
 
   Turn* head(TimePoint served_at, TimePoint now);
   void insert(Turn& turn, TimePoint now);

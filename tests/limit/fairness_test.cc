@@ -271,6 +271,71 @@ TEST_F(GroupFairness, NobodyWaitsTwoRoundsWhileOthersCatchUp) {
   EXPECT_LT(longest, 2 * round);
 }
 
+// Whoever asks for tokens again and again and needs none is not in need, however long it has had
+// nothing: with a bucket that is worth one grant the others would get nothing.
+struct OnlyAsking : testing::TestWithParam<RefillMode> {
+  static constexpr double rate = 760'000;  // in ticks of 1 ms
+
+  Simulation simulation;
+  SimGroup link{simulation, per_second(static_cast<std::uint64_t>(rate), 1ms, 1, GetParam())};
+
+  SimStream& greedy(SimGroup& group) {
+    SimStream& stream = simulation.add_stream();
+    stream.throttle.join(group, simulation.now);
+    stream.start();
+    return stream;
+  }
+  SimStream& asking(SimGroup& group) {
+    SimStream& stream = simulation.add_stream();
+    stream.need = 0;
+    stream.throttle.join(group, simulation.now);
+    return stream;
+  }
+  void run_for(Duration span) {
+    for (const TimePoint end = simulation.now + span; simulation.now < end;) {
+      for (const auto& stream : simulation.streams) {
+        if (stream->need && !stream->throttle.waiting(Direction::write)) stream->start();
+      }
+      simulation.run_for(400us);
+    }
+  }
+};
+
+TEST_P(OnlyAsking, TakesNothingFromTheOthers) {
+  asking(link);
+  SimStream& stream = greedy(link);
+  run_for(10s);
+  EXPECT_GE(static_cast<double>(stream.moved), 10 * rate * 0.9);
+}
+
+TEST_P(OnlyAsking, TakesNothingFromTheSiblingsOfItsGroup) {
+  for (const int count : {1, 2, 5}) {
+    SimGroup site(simulation, per_second(10'000'000, 1ms, 1, GetParam()));
+    ASSERT_TRUE(site.set_parent(&link, simulation.now));
+    for (int i = 0; i < count; ++i) asking(site);
+    SimStream& stream = greedy(link);
+    run_for(10s);
+    EXPECT_GE(static_cast<double>(stream.moved), 10 * rate * 0.9) << count;
+    simulation.ready.clear();
+    simulation.streams.clear();
+  }
+}
+
+// What it gave back it leaves to whoever shares its group.
+TEST_P(OnlyAsking, CostsItsGroupNoTurn) {
+  SimGroup site(simulation, per_second(10'000'000, 1ms, 1, GetParam()));
+  ASSERT_TRUE(site.set_parent(&link, simulation.now));
+  asking(site);
+  SimStream& inside = greedy(site);
+  SimStream& beside = greedy(link);
+  run_for(10s);
+  EXPECT_NEAR(static_cast<double>(inside.moved), 5 * rate, 5 * rate * 0.1);
+  EXPECT_NEAR(static_cast<double>(beside.moved), 5 * rate, 5 * rate * 0.1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, OnlyAsking,
+                         testing::Values(RefillMode::smooth, RefillMode::ticks, RefillMode::exact));
+
 // Members with limits of their own in a group of greedy ones.
 struct OwnLimits {
   double group_rate;

@@ -80,6 +80,8 @@ class SimStream final : public Throttled, public Timed {
   std::uint64_t hunger = UINT64_MAX;  // bytes that it still wants to move
   std::size_t largest_move = 262144;
   int moves_per_turn = 1;
+  // Uses no more of what it gets, and asks again only when it is started again.
+  std::optional<std::size_t> need;
   std::uint64_t moved = 0;
   std::uint64_t moves = 0;
   std::uint64_t largest_seen = 0;
@@ -179,6 +181,7 @@ inline void SimStream::turn(Direction direction) {
     if (wanted == 0) return throttle.cancel(direction, simulation_.now);
     const std::size_t room = throttle.allowance(direction, simulation_.now, wanted);
     if (room == 0) return;
+    if (need) return throttle.spend(direction, std::min(room, *need), simulation_.now);
     throttle.spend(direction, room, simulation_.now);
     moved += room;
     hunger -= room;
