@@ -130,26 +130,34 @@ void Lane::settle(Seat& seat, std::uint64_t used, std::uint64_t payload, TimePoi
   }
   if (!moving) return;
   seat.held_ -= reserved;
-  const bool needed_all = used >= seat.given_;
-  seat.given_ = 0;
-  if (!needed_all) return decline(seat, now);
+  if (used < std::exchange(seat.given_, 0)) return decline(seat, used, now);
   seat.state_ = seat.held_ != 0 ? Seat::State::granted : Seat::State::idle;
   if (seat.held_ != 0) root().holders_.push_back(seat);
 }
 
 // It had less to move than it could have, so it is not in need, and neither is a group in which
-// nobody else waits: else whoever asks often and needs nothing would get everything first, and the
-// others what comes after that. What it leaves is for those who wait, while it is there.
-void Lane::decline(Seat& seat, TimePoint now) {
+// nobody else waits: else whoever asks often and needs nothing would go first for ever.
+void Lane::decline(Seat& seat, std::uint64_t used, TimePoint now) {
+  const bool is_most = seat.held_ >= used;
+  seat.credit_ = 0;
   seat.wants_more_ = false;
   seat.state_ = Seat::State::idle;
   give_back(seat, now);
-  for (Turn* turn = &seat; turn->lane_ != nullptr; turn = turn->lane_) {
-    if (turn->kind_ == Kind::lane && !static_cast<Lane*>(turn)->empty()) break;
-    turn->credit_ = 0;
-    turn->lag_ = std::min<std::int64_t>(turn->lag_, 0);
+  seat.lag_ = std::min<std::int64_t>(seat.lag_, 0);
+  for (Lane* lane = this; lane->empty() && lane->lane_ != nullptr; lane = lane->lane_) {
+    lane->lag_ = std::min<std::int64_t>(lane->lag_, 0);
   }
-  root().wake_due(now);
+  if (is_most) hand_on(now);
+}
+
+// What was given back goes to those who wait, as if it had been their turn: until the next service
+// a strict tick may be over.
+void Lane::hand_on(TimePoint now) {
+  for (Lane* lane = this; lane != nullptr; lane = lane->lane_) {
+    if (!lane->throttled() || lane->bucket_.available(now) <= 0) continue;
+    lane->end_throttle(now);
+    lane->activate(now);
+  }
   root().dispatch(now);
 }
 
@@ -171,6 +179,7 @@ void Lane::take_back(Turn& turn, std::uint64_t tokens) {
     const std::uint64_t most = quantum(turn);
     turn.credit_ += static_cast<std::int64_t>(std::min(tokens, most));
     turn.credit_ = std::min(turn.credit_, static_cast<std::int64_t>(most));
+    if (turn.credit_ > 0) turns_.bring_to_front(turn);
   }
   if (is_lane && static_cast<Lane&>(turn).assured_) return;  // they may be of its assured rate
   shared_ -= tokens;

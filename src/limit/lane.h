@@ -95,7 +95,8 @@ class Lane final : public Turn {
   void wait(Seat& seat, TimePoint now);
   std::uint64_t use_grant(Seat& seat, std::uint64_t wanted);
   void give_back(Seat& seat, TimePoint now);
-  void decline(Seat& seat, TimePoint now);
+  void decline(Seat& seat, std::uint64_t used, TimePoint now);
+  void hand_on(TimePoint now);
 
   Turn* head(TimePoint served_at, TimePoint now);
   void insert(Turn& turn, TimePoint now);

@@ -19,6 +19,11 @@ void Ring::push_front(Turn& turn) {
   first_ = &turn;
 }
 
+void Ring::bring_to_front(Turn& turn) {
+  remove(turn);
+  push_front(turn);
+}
+
 void Ring::remove(Turn& turn) {
   if (turn.next_ == &turn) {
     first_ = nullptr;

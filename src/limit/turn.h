@@ -56,6 +56,7 @@ class Ring {
   Turn* first() const { return first_; }
   void push_front(Turn& turn);
   void push_back(Turn& turn);
+  void bring_to_front(Turn& turn);
   void remove(Turn& turn);
   void rotate() {
     if (first_ != nullptr) first_ = first_->next_;

@@ -321,16 +321,47 @@ TEST_P(OnlyAsking, TakesNothingFromTheSiblingsOfItsGroup) {
   }
 }
 
-// What it gave back it leaves to whoever shares its group.
+// What they gave back is for whoever shares their group, whose turn goes on.
 TEST_P(OnlyAsking, CostsItsGroupNoTurn) {
-  SimGroup site(simulation, per_second(10'000'000, 1ms, 1, GetParam()));
+  for (const int count : {1, 5}) {
+    for (const int others : {1, 3}) {
+      SimGroup site(simulation, per_second(10'000'000, 1ms, 1, GetParam()));
+      ASSERT_TRUE(site.set_parent(&link, simulation.now));
+      for (int i = 0; i < count; ++i) asking(site);
+      for (int i = 0; i < others; ++i) greedy(site);
+      SimStream& beside = greedy(link);
+      run_for(10s);
+      const auto inside = static_cast<double>(site.total(Direction::write));
+      EXPECT_NEAR(inside, 5 * rate, 5 * rate * 0.15) << count << " and " << others;
+      EXPECT_NEAR(static_cast<double>(beside.moved), 5 * rate, 5 * rate * 0.15);
+      simulation.ready.clear();
+      simulation.streams.clear();
+    }
+  }
+}
+
+TEST(OnlyAskingForMuch, CostsItsGroupNoTurn) {
+  Simulation simulation;
+  SimGroup link(simulation, per_second(1'000'000, 100ms));
+  SimGroup site(simulation, per_second(10'000'000, 100ms));
   ASSERT_TRUE(site.set_parent(&link, simulation.now));
-  asking(site);
-  SimStream& inside = greedy(site);
-  SimStream& beside = greedy(link);
-  run_for(10s);
-  EXPECT_NEAR(static_cast<double>(inside.moved), 5 * rate, 5 * rate * 0.1);
-  EXPECT_NEAR(static_cast<double>(beside.moved), 5 * rate, 5 * rate * 0.1);
+  for (int i = 0; i < 5; ++i) {
+    SimStream& stream = simulation.add_stream();
+    stream.need = 0;
+    stream.throttle.join(site, simulation.now);
+  }
+  for (SimGroup* group : {&site, &site, &site, &link}) {
+    SimStream& stream = simulation.add_stream();
+    stream.throttle.join(*group, simulation.now);
+    stream.start();
+  }
+  for (int step = 0; step < 5000; ++step) {
+    for (const auto& stream : simulation.streams) {
+      if (stream->need && !stream->throttle.waiting(Direction::write)) stream->start();
+    }
+    simulation.run_for(2ms);
+  }
+  EXPECT_NEAR(static_cast<double>(site.total(Direction::write)), 5e6, 2e5);
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, OnlyAsking,
