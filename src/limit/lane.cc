@@ -243,6 +243,14 @@ std::uint64_t Lane::portion(Turn& turn, TimePoint now) {
   return std::min(most, std::max<std::uint64_t>(due, 1));
 }
 
+// What is left of its turn. But the last one that waits in a child lane may overdraw that by up to a
+// turn: with it the lane leaves the ring above, and what is left of the lane's turn would be a piece
+// that costs it a service for itself.
+std::uint64_t Lane::most_for(const Seat& seat) const {
+  const bool takes_lane_along = lane_ != nullptr && turns_.has_one();
+  return takes_lane_along ? quantum(seat) : static_cast<std::uint64_t>(seat.credit_);
+}
+
 // Some of the assured rate is there, and enough of it to go before others with.
 bool Lane::assured_now(TimePoint now) {
   assured_->level.flow(assured_->rate, assured_->capacity, now);
@@ -413,7 +421,7 @@ void Lane::grant_next(TimePoint now) {
   if (turn == nullptr) return;
   auto& seat = static_cast<Seat&>(*turn);
 
-  auto grant = static_cast<std::uint64_t>(seat.credit_);
+  std::uint64_t grant = seat.lane_->most_for(seat);
   for (; turn->lane_ != nullptr; turn = turn->lane_) {
     grant = std::min(grant, turn->lane_->portion(*turn, now));
   }

@@ -89,6 +89,7 @@ class Lane final : public Turn {
   std::uint64_t competing() const { return contenders_.weight(all_weight_, waiting_weight_); }
   std::uint64_t quantum(const Turn& turn) const;
   std::uint64_t portion(Turn& turn, TimePoint now);
+  std::uint64_t most_for(const Seat& seat) const;
   bool assured_now(TimePoint now);
 
   std::uint64_t offer_at_once(Seat& seat, std::uint64_t wanted, TimePoint now);

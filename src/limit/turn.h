@@ -53,6 +53,7 @@ class Turn {
 class Ring {
  public:
   bool empty() const { return first_ == nullptr; }
+  bool has_one() const { return first_ != nullptr && first_->next_ == first_; }
   Turn* first() const { return first_; }
   void push_front(Turn& turn);
   void push_back(Turn& turn);

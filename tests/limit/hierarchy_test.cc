@@ -140,6 +140,35 @@ TEST_F(Hierarchy, SiblingsShareByWeight) {
   EXPECT_NEAR(static_cast<double>(a.total(write)) / static_cast<double>(b.total(write)), 3, 0.03);
 }
 
+// However many streams they have, and whether their own limit is a little above their part or far.
+// A stream that is the only one of its group takes the group with it while it moves its turn.
+TEST_F(Hierarchy, SiblingsShareWhateverTheyConsistOf) {
+  for (const std::vector<int>& sizes :
+       {std::vector{5, 1, 2}, std::vector{1, 1, 1}, std::vector{2, 2, 2}, std::vector{10, 1, 4}}) {
+    for (const std::uint64_t own : {900'000, 1'000'000, 1'100'000, 1'300'000, 10'000'000}) {
+      SimGroup link(simulation, per_second(2'500'000, 100ms));
+      std::vector<std::unique_ptr<SimGroup>> sites;
+      for (const int size : sizes) {
+        sites.push_back(std::make_unique<SimGroup>(simulation, per_second(own, 100ms)));
+        ASSERT_TRUE(sites.back()->set_parent(&link, simulation.now));
+        for (int i = 0; i < size; ++i) member(*sites.back());
+      }
+      simulation.run_for(2s);
+      std::vector<std::uint64_t> before;
+      for (const auto& site : sites) before.push_back(site->total(write));
+      simulation.run_for(50s);
+      for (std::size_t i = 0; i < sites.size(); ++i) {
+        const double part = 50 * 2'500'000.0 / 3;
+        EXPECT_NEAR(static_cast<double>(sites[i]->total(write) - before[i]) / part, 1, 0.01)
+            << sizes[i] << " of " << sizes[0] << ", " << sizes[1] << ", " << sizes[2] << " at most "
+            << own;
+      }
+      simulation.ready.clear();
+      simulation.streams.clear();
+    }
+  }
+}
+
 TEST_F(Hierarchy, WhatASiblingLeavesIsBorrowed) {
   SimGroup link(simulation, per_second(1'000'000));
   SimGroup a(simulation, per_second(900'000));
