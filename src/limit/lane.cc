@@ -116,7 +116,10 @@ std::uint64_t Lane::use_grant(Seat& seat, std::uint64_t wanted) {
   if (seat.queued()) seat.ring_->remove(seat);
   seat.state_ = Seat::State::moving;
   seat.given_ = std::min(seat.held_, wanted);
-  seat.wants_more_ = seat.given_ < wanted;
+  seat.wants_more_ = seat.held_ < wanted;
+  for (const Lane* lane = this; lane != nullptr; lane = lane->lane_) {
+    seat.given_ = std::min(seat.given_, lane->bucket_.largest_transfer());
+  }
   return seat.given_;
 }
 
@@ -227,28 +230,33 @@ std::uint64_t Lane::quantum(const Turn& turn) const {
   return std::min(unit, largest_unit) * turn.weight_;
 }
 
-// The most that a turn gets in one grant. A child lane may overdraw its credit by one grant; as
-// that is never more than its quantum, one round makes up for it.
-std::uint64_t Lane::portion(Turn& turn, TimePoint now) {
-  const std::uint64_t most = std::max(bucket_.portion(), min_share_);
-  if (turn.kind_ == Kind::seat) return most;
-  auto& child = static_cast<Lane&>(turn);
-  if (!child.assured_turn_.queued()) return std::min(most, quantum(turn));
+// The most that one gets in one grant, so that the sum of all is even. Below the root that is the
+// root's business: how much comes at a time is for it to say.
+std::uint64_t Lane::largest_portion() const {
+  return lane_ == nullptr ? std::max(bucket_.portion(), min_share_) : max_tokens;
+}
+
+// Of what is left of its turn. But the last one that waits in a child lane may overdraw that by
+// another turn: with it the lane leaves the ring above, and what is left of the lane's turn would be
+// a piece that costs it a service for itself. One that is alone there takes no turns.
+std::uint64_t Lane::portion(const Seat& seat) const {
+  if (lane_ == nullptr || !turns_.has_one()) {
+    return std::min(largest_portion(), static_cast<std::uint64_t>(seat.credit_));
+  }
+  return contenders_.besides(seat) ? quantum(seat) : max_tokens;
+}
+
+// A child lane may overdraw its credit by one grant; as that is never more than its quantum, one
+// round makes up for it.
+std::uint64_t Lane::portion(Lane& child, TimePoint now) {
+  if (!child.assured_turn_.queued()) return std::min(largest_portion(), quantum(child));
   child.assured_now(now);  // brings the level up to date
   const auto at_least_none = [](std::int64_t tokens) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(tokens, 0));
   };
   const std::uint64_t due =
       at_least_none(child.assured_->level.tokens()) + at_least_none(child.lag_);
-  return std::min(most, std::max<std::uint64_t>(due, 1));
-}
-
-// What is left of its turn. But the last one that waits in a child lane may overdraw that by up to a
-// turn: with it the lane leaves the ring above, and what is left of the lane's turn would be a piece
-// that costs it a service for itself.
-std::uint64_t Lane::most_for(const Seat& seat) const {
-  const bool takes_lane_along = lane_ != nullptr && turns_.has_one();
-  return takes_lane_along ? quantum(seat) : static_cast<std::uint64_t>(seat.credit_);
+  return std::min(largest_portion(), std::max<std::uint64_t>(due, 1));
 }
 
 // Some of the assured rate is there, and enough of it to go before others with.
@@ -266,6 +274,7 @@ void Lane::insert(Turn& turn, TimePoint now) {
     turn.credit_ = 0;
     turn.lag_ = std::max<std::int64_t>(turn.lag_, 0);
   }
+  if (empty()) bucket_.begin_wait(now);
   waiting_weight_ += turn.weight_;
   contenders_.note_queue(waiting_weight_);
   const bool is_late = lags(turn);
@@ -284,6 +293,7 @@ void Lane::remove(Turn& turn, TimePoint now) {
   turn.left_at_ = now;
   if (turn.kind_ == Kind::lane) leave_assured(static_cast<Lane&>(turn));
   if (!empty()) return;
+  bucket_.end_wait(now);
   if (throttled()) {
     end_throttle(now);
   } else if (lane_ != nullptr && queued()) {
@@ -355,7 +365,6 @@ TimePoint Lane::time_of(std::uint64_t lacking, TimePoint now) {
 }
 
 void Lane::throttle(TimePoint until, TimePoint now) {
-  bucket_.begin_wait(now);
   throttled_since_ = now;
   root().throttled_lanes_.add(throttle_hook_, until);
   if (lane_ != nullptr && queued()) lane_->remove(*this, now);
@@ -363,7 +372,6 @@ void Lane::throttle(TimePoint until, TimePoint now) {
 
 void Lane::end_throttle(TimePoint now) {
   root().throttled_lanes_.remove(throttle_hook_);
-  bucket_.end_wait(now);
   stats_.throttled += std::max(now - throttled_since_, Duration::zero());
 }
 
@@ -421,12 +429,12 @@ void Lane::grant_next(TimePoint now) {
   if (turn == nullptr) return;
   auto& seat = static_cast<Seat&>(*turn);
 
-  std::uint64_t grant = seat.lane_->most_for(seat);
-  for (; turn->lane_ != nullptr; turn = turn->lane_) {
-    grant = std::min(grant, turn->lane_->portion(*turn, now));
+  std::uint64_t grant = seat.lane_->portion(seat);
+  for (Lane* lane = seat.lane_; lane->lane_ != nullptr; lane = lane->lane_) {
+    grant = std::min(grant, lane->lane_->portion(*lane, now));
   }
   for (Lane* lane = seat.lane_; lane != nullptr; lane = lane->lane_) {
-    const std::uint64_t offer = lane->bucket_.offer(now, grant, grant);
+    const std::uint64_t offer = lane->bucket_.grant(now, grant);
     if (offer == 0) return lane->throttle(lane->time_of(grant, now), now);
     grant = offer;
   }

@@ -88,8 +88,9 @@ class Lane final : public Turn {
   // The weight that shares in what there is; at least 1.
   std::uint64_t competing() const { return contenders_.weight(all_weight_, waiting_weight_); }
   std::uint64_t quantum(const Turn& turn) const;
-  std::uint64_t portion(Turn& turn, TimePoint now);
-  std::uint64_t most_for(const Seat& seat) const;
+  std::uint64_t largest_portion() const;
+  std::uint64_t portion(const Seat& seat) const;
+  std::uint64_t portion(Lane& child, TimePoint now);
   bool assured_now(TimePoint now);
 
   std::uint64_t offer_at_once(Seat& seat, std::uint64_t wanted, TimePoint now);

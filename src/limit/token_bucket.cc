@@ -71,15 +71,23 @@ std::int64_t TokenBucket::reported(TimePoint now) {
 }
 
 std::uint64_t TokenBucket::offer(TimePoint now, std::uint64_t wanted, std::uint64_t least) {
+  const std::uint64_t most = std::min(wanted, largest_transfer());
+  return worthwhile(now, most, std::min(most, least));
+}
+
+std::uint64_t TokenBucket::grant(TimePoint now, std::uint64_t wanted) {
+  return worthwhile(now, wanted, std::min(wanted, largest_transfer()));
+}
+
+std::uint64_t TokenBucket::worthwhile(TimePoint now, std::uint64_t most, std::uint64_t least) {
   const std::int64_t have = available(now);
   if (have <= 0) return 0;
-  const std::uint64_t most = std::min(wanted, pacing_->largest_take);
-  const std::uint64_t grant = std::min(most, static_cast<std::uint64_t>(have));
-  if (grant >= std::min(most, least)) return grant;
+  const std::uint64_t part = std::min(most, static_cast<std::uint64_t>(have));
+  if (part >= least) return part;
   // The rest of a tick that will not grow any time soon is not worth waiting with.
   const bool grows_soon =
       mode() != RefillMode::ticks && flow_.due_from() <= later(now, Pacing::patience);
-  return grows_soon ? 0 : grant;
+  return grows_soon ? 0 : part;
 }
 
 std::uint64_t TokenBucket::worth_taking(TimePoint now) const {

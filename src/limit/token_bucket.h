@@ -44,6 +44,10 @@ class TokenBucket {
   // What may be taken of `wanted` now. 0 if there is less than `least` (and less than `wanted`) but
   // waiting for it is worth while: a trickle of tiny transfers costs more than it moves.
   std::uint64_t offer(TimePoint now, std::uint64_t wanted, std::uint64_t least);
+  // The same for one of those who wait in turn: what it moves in several transfers, if that is more
+  // than one may carry. All of `wanted`, or at least a transfer.
+  std::uint64_t grant(TimePoint now, std::uint64_t wanted);
+  std::uint64_t largest_transfer() const { return pacing_->largest_take; }
   // `least` for somebody who has not been waiting.
   std::uint64_t worth_taking(TimePoint now) const;
   // What a wake-up should bring.
@@ -82,6 +86,7 @@ class TokenBucket {
   std::int64_t available(TimePoint now);  // what grants come from
 
  private:
+  std::uint64_t worthwhile(TimePoint now, std::uint64_t most, std::uint64_t least);
   void refill(TimePoint now);
   TimePoint earned_by(TimePoint now) const;
   TimePoint when_earned(TimePoint until) const;

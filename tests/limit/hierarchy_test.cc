@@ -169,6 +169,30 @@ TEST_F(Hierarchy, SiblingsShareWhateverTheyConsistOf) {
   }
 }
 
+// With a short tick a group's burst is a small piece of what the link hands out at a time: what comes
+// while it waits for the link is kept, and goes in several transfers.
+TEST_F(Hierarchy, SiblingsShareWhateverTheirTicks) {
+  for (const Duration tick : {1ms, 10ms, 1000ms}) {
+    for (const int size : {1, 2, 5}) {
+      SimGroup link(simulation, per_second(2'500'000, 100ms));
+      SimGroup site(simulation, per_second(2'000'000, tick));
+      SimGroup other(simulation, per_second(2'000'000, 100ms));
+      ASSERT_TRUE(site.set_parent(&link, simulation.now));
+      ASSERT_TRUE(other.set_parent(&link, simulation.now));
+      for (int i = 0; i < size; ++i) member(site);
+      for (int i = 0; i < 3; ++i) member(other);
+      simulation.run_for(2s);
+      EXPECT_NEAR(rate_of(site, 50s), 1'250'000, 12'500) << size << " at " << tick / 1ms << " ms";
+      const auto burst = std::max<std::uint64_t>(Rate{2'000'000, 1s}.over(tick), 1460);
+      for (std::size_t i = 0; i < static_cast<std::size_t>(size); ++i) {
+        EXPECT_LE(simulation.streams[i]->largest_seen, burst);
+      }
+      simulation.ready.clear();
+      simulation.streams.clear();
+    }
+  }
+}
+
 TEST_F(Hierarchy, WhatASiblingLeavesIsBorrowed) {
   SimGroup link(simulation, per_second(1'000'000));
   SimGroup a(simulation, per_second(900'000));
