@@ -230,20 +230,21 @@ std::uint64_t Lane::quantum(const Turn& turn) const {
   return std::min(unit, largest_unit) * turn.weight_;
 }
 
-// The most that one gets in one grant, so that the sum of all is even. Below the root that is the
-// root's business: how much comes at a time is for it to say.
+// The most that one gets in one grant. That the sum of all comes evenly is up to the root.
 std::uint64_t Lane::largest_portion() const {
-  return lane_ == nullptr ? std::max(bucket_.portion(), min_share_) : max_tokens;
+  const std::uint64_t most = lane_ == nullptr ? bucket_.portion() : bucket_.largest_grant();
+  return std::max(most, min_share_);
 }
 
 // Of what is left of its turn. But the last one that waits in a child lane may overdraw that by
 // another turn: with it the lane leaves the ring above, and what is left of the lane's turn would be
 // a piece that costs it a service for itself. One that is alone there takes no turns.
 std::uint64_t Lane::portion(const Seat& seat) const {
-  if (lane_ == nullptr || !turns_.has_one()) {
-    return std::min(largest_portion(), static_cast<std::uint64_t>(seat.credit_));
+  auto due = static_cast<std::uint64_t>(seat.credit_);
+  if (lane_ != nullptr && turns_.has_one()) {
+    due = contenders_.besides(seat) ? quantum(seat) : max_tokens;
   }
-  return contenders_.besides(seat) ? quantum(seat) : max_tokens;
+  return std::min(due, largest_portion());
 }
 
 // A child lane may overdraw its credit by one grant; as that is never more than its quantum, one

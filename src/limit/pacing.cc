@@ -56,6 +56,7 @@ Pacing::Pacing(const Limit& given) : limit(given) {
       in_turn = chunk;
       break;
   }
+  largest_grant = limit.mode == RefillMode::exact ? portion : stretched;
 }
 
 }  // namespace ev

@@ -63,6 +63,8 @@ class TokenBucket {
   }
   // What one of several waiters should get at once, at most: more would make the sum jerky.
   std::uint64_t portion() const { return pacing_->portion; }
+  // The same where the limit above sees to that.
+  std::uint64_t largest_grant() const { return pacing_->largest_grant; }
 
   void take(std::uint64_t tokens, TimePoint now);  // moved: may go below zero
   void adjust(std::int64_t tokens);                // by hand: may go below zero and above the burst

@@ -193,6 +193,23 @@ TEST_F(Hierarchy, SiblingsShareWhateverTheirTicks) {
   }
 }
 
+// An exact bucket loses what comes while it is full, so nobody waits until it is.
+TEST_F(Hierarchy, SiblingsShareExactly) {
+  SimGroup link(simulation, per_second(1'000'000, 10ms, 1, RefillMode::exact));
+  std::vector<std::unique_ptr<SimGroup>> sites;
+  for (const int size : {3, 1, 3, 2}) {
+    const Limit own = per_second(240'000, 10ms, 1, RefillMode::exact);
+    sites.push_back(std::make_unique<SimGroup>(simulation, own));
+    ASSERT_TRUE(sites.back()->set_parent(&link, simulation.now));
+    for (int i = 0; i < size; ++i) member(*sites.back());
+  }
+  member(link);
+  simulation.run_for(20s);
+  for (const auto& site : sites) {
+    EXPECT_NEAR(static_cast<double>(site->total(write)), 20 * 200'000, 20 * 200'000 * 0.05);
+  }
+}
+
 TEST_F(Hierarchy, WhatASiblingLeavesIsBorrowed) {
   SimGroup link(simulation, per_second(1'000'000));
   SimGroup a(simulation, per_second(900'000));
