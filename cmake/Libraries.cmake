@@ -21,7 +21,8 @@ function(bevel_shared name)
     LINK_DEPENDS "${PROJECT_SOURCE_DIR}/cmake/exports.map")
   target_link_options(${target} PRIVATE
     "LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map"
-    LINKER:-z,now LINKER:-z,relro LINKER:--as-needed)
+    LINKER:-z,now LINKER:-z,relro LINKER:--as-needed
+    LINKER:-z,nodelete)  # a name may still be looked up in a thread of ours when the program lets go of us
   if(NOT BEVEL_SANITIZE)
     # A C program that loads us gains no dependency on a C++ runtime. (Sanitizers intercept the shared one.)
     target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc LINKER:-z,defs)

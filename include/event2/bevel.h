@@ -169,7 +169,9 @@ enum bevel_refill {
   BEVEL_REFILL_SMOOTH = 0,
   /** A whole tick's worth at each tick, nothing in between. */
   BEVEL_REFILL_TICKS = 1,
-  /** Continuously, and in any interval t no more moves than burst + rate * t, to the byte. */
+  /** Continuously, and in any interval t no more moves than burst + rate * t, to the byte. Time is that
+   * of the loop, which reads the clock when it wakes: what moves late, behind a callback that took
+   * long, comes closer to what follows. */
   BEVEL_REFILL_EXACT = 2
 };
 

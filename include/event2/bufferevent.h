@@ -426,7 +426,8 @@ EVENT2_EXPORT_SYMBOL const struct ev_token_bucket_cfg* bufferevent_get_token_buc
 /**
  * Make a group without members. They share its buckets evenly over time.
  *
- * @param base runs its timer; the members may be on other bases
+ * @param base runs its timer; the members may be on other bases. The loop of such a member does not
+ *   wait for the group's tokens if it has nothing else: keep it with EVLOOP_NO_EXIT_ON_EMPTY
  */
 EVENT2_EXPORT_SYMBOL struct bufferevent_rate_limit_group* bufferevent_rate_limit_group_new(
     struct event_base* base, const struct ev_token_bucket_cfg* cfg);

@@ -578,7 +578,7 @@ EVENT2_EXPORT_SYMBOL void event_set_mem_functions(void* (*malloc_fn)(size_t sz),
 #define EVENT_SET_MEM_FUNCTIONS_IMPLEMENTED
 
 /**
- * Release what the library keeps for itself, so that leak checkers find nothing. After all objects
+ * Release what the library keeps for itself, so that leak checkers find no leak. After all objects
  * were freed and all other threads have stopped using the library, which must not be used again.
  */
 EVENT2_EXPORT_SYMBOL void libevent_global_shutdown(void);

@@ -19,7 +19,7 @@
 // - Throttled::arm(when) starts or stops one timer of the stream that calls on_timer(), which says
 //   what to try again. Only own limits use it; a tree of groups has one timer for all its members
 //   (RateGroup::arm). Both run only while somebody waits, so a loop with idle limits ends by
-//   itself, and one with a stream that waits does not.
+//   itself, and one with a stream that waits does not, unless it waits for a group on another loop.
 // - While waiting() says true the stream's timeout of that direction does not run.
 // - Streams without limits need no Throttle at all.
 #pragma once
