@@ -201,6 +201,9 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   void set_drain_callback(bevel_drain_cb callback, void* arg);
   // Who was linked on top of us; null: nobody.
   Stream* above() const noexcept { return rare() != nullptr ? rare()->above : nullptr; }
+  // Another stream is on top of us, which goes on although the program frees us.
+  bool carries_another() const noexcept { return carries_another_; }
+  void set_carries_another(bool carries) noexcept { carries_another_ = carries; }
   // Who on top of us also waits for our output to leave; null: nobody.
   void set_above(Stream* upper) noexcept {
     if (rare() != nullptr) rare()->above = upper;
@@ -366,6 +369,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   std::uint8_t write_suspended_ = 0;
   bool freed_ : 1 = false;
   bool ended_ : 1 = false;
+  bool carries_another_ : 1 = false;
   bool output_grew_ : 1 = false;
   bool read_callback_pending_ : 1 = false;
   bool write_callback_pending_ : 1 = false;

@@ -15,6 +15,7 @@ void UnderlyingLink::attach(Stream& lower, bufferevent_data_cb read, bufferevent
   lower_ = &lower;
   upper_ = upper;
   lower.retain();
+  lower.set_carries_another(true);
   lower.set_callbacks(read, write, event, upper);
   lower.suspend_read(Suspend::filter);
   lower.enable(EV_READ);
@@ -30,6 +31,7 @@ void UnderlyingLink::give_back() noexcept {
   if (lower_ == nullptr || is_given_back_) return;
   is_given_back_ = true;
   Stream& lower = *lower_;
+  lower.set_carries_another(false);
   lower.end_shutdown_of(upper_);
   lower.set_above(nullptr);
   if (lower.cbarg == upper_) lower.set_callbacks(nullptr, nullptr, nullptr, nullptr);

@@ -65,7 +65,7 @@ void TlsStream::abandon() noexcept {
 // The connection is the program's again, in the middle of a callback too, except one of its TLS
 // library. Records that were made have to leave, or the peer could make nothing of later ones.
 void TlsStream::pass_rest_on() noexcept {
-  if (has_option(BEV_OPT_CLOSE_ON_FREE)) return;
+  if (has_option(BEV_OPT_CLOSE_ON_FREE) || carries_another()) return;
   FdStream::pass_rest_on();
   if (is_up() && !link_ && !write_ended_ && throttle() == nullptr) {
     while (!outbound_.empty() && outbound_.write_to(FdStream::fd(), outbound_.size()).ok()) {

@@ -1,4 +1,7 @@
 // Freeing a stream anywhere: inside its own callbacks, while work is pending, with references left.
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "stream/support.h"
 
 namespace test {
@@ -140,6 +143,61 @@ TEST_P(Freeing, InTheCallbackOfABufferThatIsMovedToItsOutput) {
   EXPECT_EQ(b_.bev, nullptr);
   evbuffer_free(moved);
   expect_silence_after(0);
+}
+
+class FreeingSockets : public ConversationTest {
+ protected:
+  void SetUp() override {
+    int fds[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    ours_ = fds[0];
+    others_ = fds[1];
+    a_.take(bufferevent_socket_new(loop_, ours_, 0));
+    b_.take(bufferevent_socket_new(loop_, others_, BEV_OPT_CLOSE_ON_FREE));
+  }
+
+  int ours_ = -1;
+  int others_ = -1;
+};
+
+// The descriptor is the program's, so another one may have its number at once.
+TEST_F(FreeingSockets, HearsOfADescriptorMadeInTheCallbackThatFreedTheOldOne) {
+  for (const bool had_output : {false, true}) {
+    End successor;
+    int fds[2] = {-1, -1};
+    a_.on_read = [&] {
+      if (had_output) a_.write("never sent");
+      a_.free();
+      close(ours_);
+      ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+      successor.take(bufferevent_socket_new(loop_, fds[0], BEV_OPT_CLOSE_ON_FREE));
+    };
+    b_.write("go");
+    ASSERT_TRUE(run_until([&] { return fds[1] >= 0; }));
+    EXPECT_EQ(fds[0], ours_);
+    ASSERT_EQ(write(fds[1], "new", 3), 3);
+    EXPECT_TRUE(run_until([&] { return successor.got == "new"; }));
+    successor.free();
+    b_.free();
+    close(fds[1]);
+    SetUp();
+  }
+  a_.free();
+  close(ours_);
+}
+
+TEST_F(FreeingSockets, SendsOnForAFilterThatIsStillThere) {
+  End filter;
+  filter.take(bufferevent_filter_new(a_.bev, nullptr, nullptr, 0, nullptr, nullptr));
+  bufferevent_disable(b_.bev, EV_READ);
+  filter.write(pattern(1 << 20));  // more than the kernel takes
+  settle();
+  a_.free();
+  bufferevent_enable(b_.bev, EV_READ);
+  EXPECT_TRUE(run_until([&] { return b_.got.size() >= 400'000; })) << b_.got.size();
+  filter.free();
+  settle();
+  close(ours_);
 }
 
 TEST_P(Freeing, GivesBackAllMemoryAndDescriptors) {
