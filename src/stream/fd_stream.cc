@@ -24,7 +24,6 @@ FdStream::FdStream(Loop& loop, int fd, int options) : Stream(loop, options) {
 }
 
 FdStream::~FdStream() {
-  forget_attempt();  // of one whose construction failed
   if (has_option(BEV_OPT_CLOSE_ON_FREE) && fd() >= 0) ::close(fd());
 }
 
@@ -170,7 +169,7 @@ void FdStream::leave_loop() noexcept {
 
 // The descriptor is the program's again, which may close it in the callback that we are in and make
 // another of the same number.
-void FdStream::pass_rest_on() noexcept {
+void FdStream::give_back() noexcept {
   if (has_option(BEV_OPT_CLOSE_ON_FREE) || carries_another()) return;
   loop().remove_noblock(ev_read);
   loop().remove_noblock(ev_write);

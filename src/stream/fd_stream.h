@@ -49,7 +49,7 @@ class FdStream : public Stream {
   void adjust_timeouts() override;
   void on_output_added() override;
   void pause(short what) override;
-  void pass_rest_on() noexcept override;
+  void give_back() noexcept override;
   void leave_loop() noexcept override;
 
   virtual void on_readable() = 0;

@@ -404,7 +404,7 @@ class FilterStream final : public TimerStream {
   }
 
   // Who goes on with the stream below finds there what the program wrote.
-  void pass_rest_on() noexcept override {
+  void give_back() noexcept override {
     if (has_option(BEV_OPT_CLOSE_ON_FREE) || carries_another()) return;
     if (waits_for_room_ && !is_filtering_output_) {
       const Raised flushing(is_flushing_);

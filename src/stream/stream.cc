@@ -89,7 +89,7 @@ void Stream::drop_callbacks() noexcept {
 }
 
 void Stream::free_and_unlock() noexcept {
-  pass_rest_on();
+  give_back();
   freed_ = true;
   drop_callbacks();
   release_and_unlock();

@@ -263,8 +263,9 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   virtual void unlink() noexcept {}
   // Nothing of ours begins to run in the loop any more.
   virtual void leave_loop() noexcept;
-  // The program frees us. May call its filter function, but none of its callbacks.
-  virtual void pass_rest_on() noexcept {}
+  // The program frees us: what is its own (without BEV_OPT_CLOSE_ON_FREE) is so from now on. May call
+  // its filter function, but none of its callbacks.
+  virtual void give_back() noexcept {}
 
   // There are more bytes to move.
   virtual void on_output_added() = 0;

@@ -49,7 +49,6 @@ void TlsStream::leave_loop() noexcept {
 }
 
 TlsStream::~TlsStream() {
-  loop().remove_noblock(wake_);  // of one whose construction failed
   if (engine_ == nullptr) return;
   engine_->detach(has_option(BEV_OPT_CLOSE_ON_FREE));
   link_.detach(has_option(BEV_OPT_CLOSE_ON_FREE));
@@ -64,16 +63,17 @@ void TlsStream::abandon() noexcept {
 
 // The connection is the program's again, in the middle of a callback too, except one of its TLS
 // library. Records that were made have to leave, or the peer could make nothing of later ones.
-void TlsStream::pass_rest_on() noexcept {
+void TlsStream::give_back() noexcept {
   if (has_option(BEV_OPT_CLOSE_ON_FREE) || carries_another()) return;
-  FdStream::pass_rest_on();
+  FdStream::give_back();
   if (is_up() && !link_ && !write_ended_ && throttle() == nullptr) {
     while (!outbound_.empty() && outbound_.write_to(FdStream::fd(), outbound_.size()).ok()) {
     }
   }
   ended_ = true;
+  if (in_engine_) return;  // it goes on for a moment, and our destructor does the rest
   link_.give_back();
-  if (!in_engine_) engine_->detach(false);
+  engine_->detach(false);
 }
 
 int TlsStream::fd() const noexcept { return link_ ? link_.lower().fd() : FdStream::fd(); }

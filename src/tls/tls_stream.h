@@ -73,7 +73,7 @@ class TlsStream final : public FdStream, private TlsWire {
   ~TlsStream() override;
   void abandon() noexcept;
   void forget_connection();
-  void pass_rest_on() noexcept override;
+  void give_back() noexcept override;
   void leave_loop() noexcept override;
 
   // --- TlsWire: what the engine sees ---

@@ -199,6 +199,11 @@ class EpollBackend : public testing::Test {
     EXPECT_TRUE(backend->wait(Duration::zero(), lock, sink));
     return sink;
   }
+  void expect_only_a_ghost() {
+    const Sink sink = wait();
+    EXPECT_EQ(sink.found, Found{});
+    EXPECT_EQ(sink.ghosts, 1);
+  }
 
   std::unique_ptr<Backend> backend = backends[0].make();
   Lock lock;
@@ -212,9 +217,7 @@ TEST_F(EpollBackend, NoticesARegistrationThatOutlivedItsDescriptor) {
   ASSERT_EQ(dup2(fresh.fds[0], fd), fd);
   ASSERT_TRUE(backend->change(fd, Interest::read, Interest::read));  // registers the new file
   old.put(1);
-  const Sink sink = wait();
-  EXPECT_EQ(sink.found, Found{});
-  EXPECT_EQ(sink.ghosts, 1);
+  expect_only_a_ghost();
   close(duplicate);
 }
 
@@ -226,9 +229,7 @@ TEST_F(EpollBackend, NoticesARegistrationThatItCouldNotRemove) {
   pair.close(0);
   EXPECT_FALSE(remove(fd));
   pair.put(1);
-  const Sink sink = wait();
-  EXPECT_EQ(sink.found, Found{});
-  EXPECT_EQ(sink.ghosts, 1);
+  expect_only_a_ghost();
   close(duplicate);
 }
 

@@ -66,18 +66,27 @@ TEST(OpenSslStream, EndsCleanlyByTheWorkaroundOfTheManual) {
   }
 }
 
-TEST(OpenSslStream, GoesOnWithAConnectionThatTheProgramOpened) {
-  int sockets[2];
-  make_sockets(sockets);
-  const OpenSslContext client_context(Role::client, Version::tls13);
-  const OpenSslContext server_context(Role::server, Version::tls13);
-  SSL* ssl[2] = {client_context.connection(), server_context.connection()};
-  for (int i = 0; i < 2; i++) SSL_set_fd(ssl[i], sockets[i]);
-  SSL_set_connect_state(ssl[0]);
-  SSL_set_accept_state(ssl[1]);
-  for (int i = 0; i < 10; i++) SSL_do_handshake(ssl[i % 2]);
-  ASSERT_TRUE(SSL_is_init_finished(ssl[0]) && SSL_is_init_finished(ssl[1]));
+// Two ends, the client first, whose handshake the program did itself. Both are the test's to free.
+struct OpenedConnection {
+  explicit OpenedConnection(Version version) {
+    make_sockets(sockets);
+    for (const Role role : {Role::client, Role::server}) {
+      const int end = role == Role::client ? 0 : 1;
+      ssl[end] = OpenSslContext(role, version).connection();
+      SSL_set_fd(ssl[end], sockets[end]);
+    }
+    SSL_set_connect_state(ssl[0]);
+    SSL_set_accept_state(ssl[1]);
+    for (int i = 0; i < 10; i++) SSL_do_handshake(ssl[i % 2]);
+    EXPECT_TRUE(SSL_is_init_finished(ssl[0]) && SSL_is_init_finished(ssl[1]));
+  }
 
+  int sockets[2];
+  SSL* ssl[2];
+};
+
+TEST(OpenSslStream, GoesOnWithAConnectionThatTheProgramOpened) {
+  const auto [sockets, ssl] = OpenedConnection(Version::tls13);
   Loop loop;
   Peer client, server;
   Peer* peers[2] = {&client, &server};
@@ -117,16 +126,8 @@ TEST(OpenSslStream, FindsWhatOpenSslReadAhead) {
 }
 
 TEST(OpenSslStream, FindsWhatTheProgramHadItReadAhead) {
+  const auto [sockets, ssl] = OpenedConnection(Version::tls12);
   Loop loop;
-  int sockets[2];
-  make_sockets(sockets);
-  const OpenSslContext client_context(Role::client, Version::tls12);
-  const OpenSslContext server_context(Role::server, Version::tls12);
-  SSL* ssl[2] = {client_context.connection(), server_context.connection()};
-  for (int i = 0; i < 2; i++) SSL_set_fd(ssl[i], sockets[i]);
-  SSL_set_connect_state(ssl[0]);
-  SSL_set_accept_state(ssl[1]);
-  for (int i = 0; i < 10; i++) SSL_do_handshake(ssl[i % 2]);
   SSL_set_read_ahead(ssl[1], 1);
   for (const char* piece : {"one", "two"}) ASSERT_EQ(SSL_write(ssl[0], piece, 3), 3);
   char bytes[3];
@@ -244,6 +245,36 @@ TEST_P(Parked, WaitsForADecisionAboutTheClientHello) {
   Conversation talk(openssl(), openssl().connection(Role::client, GetParam()), openssl(),
                     context.connection());
   wait_and_resume(talk, gate);
+}
+
+// Gives up the stream, and refuses the connection.
+int certificate_and_free(SSL*, void* stream) {
+  bufferevent_free(*static_cast<bufferevent**>(stream));
+  return 0;
+}
+
+TEST_P(Parked, GivesTheStreamBelowBackWhenItIsFreedWhileOpenSslWorks) {
+  Loop loop;
+  int sockets[2];
+  make_sockets(sockets);
+  bufferevent* stream = nullptr;
+  const OpenSslContext context(Role::server, GetParam());
+  SSL_CTX_set_cert_cb(context.get(), certificate_and_free, &stream);
+  SSL* ssl = context.connection();
+  Peer client, below;
+  bufferevent* socket = bufferevent_socket_new(loop.base(), sockets[1], BEV_OPT_CLOSE_ON_FREE);
+  stream = bufferevent_openssl_filter_new(loop.base(), socket, ssl, BUFFEREVENT_SSL_ACCEPTING, 0);
+  client.own(openssl().over_socket(loop.base(), sockets[0],
+                                   openssl().connection(Role::client, GetParam()),
+                                   BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE));
+  client.enable(EV_READ | EV_WRITE);
+  loop.turns(10);
+  below.own(socket);
+  below.enable(EV_READ);
+  const int fd = bufferevent_getfd(client.bev());
+  ASSERT_EQ(::write(fd, "plain", 5), 5);
+  EXPECT_TRUE(loop.run_until([&] { return below.received.ends_with("plain"); }));
+  SSL_free(ssl);
 }
 
 int certificate_with_another_descriptor(SSL* ssl, void* stream) {
