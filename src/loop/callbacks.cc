@@ -11,6 +11,43 @@
 using ev::closure_of;
 using ev::has_flag;
 
+namespace {
+
+// When many streams are ready, or their timers expire, what belongs to the last of them has left the
+// processor's caches by the time its turn comes. Fetched while the callbacks before it run, it costs
+// no waiting: first what is around the event, then what the callback will be called with, which may
+// be the same. Inlined, because GCC takes a function that does nothing else for one that does
+// nothing.
+class Prefetch {
+ public:
+  // Only behind one of a stream: it is probably not the last.
+  [[gnu::always_inline]] static void for_those_behind(const event_callback& running) noexcept {
+    if (!has_flag(running, ev::fetch_ahead)) return;
+    const event_callback* const next = ev::CallbackList::next_of(running);
+    if (next == nullptr) return;
+    const auto argument = reinterpret_cast<std::uintptr_t>(next->evcb_arg);
+    if (argument - begin_of(*next) >= size) fetch(argument);
+    const event_callback* const after_next = ev::CallbackList::next_of(*next);
+    if (after_next != nullptr) fetch(begin_of(*after_next));
+  }
+
+ private:
+  // Of a stream, whose first event is behind its first three members.
+  static constexpr std::uintptr_t size = 576;
+
+  static std::uintptr_t begin_of(const event_callback& callback) noexcept {
+    return reinterpret_cast<std::uintptr_t>(&callback) - 24;
+  }
+  [[gnu::always_inline]] static void fetch(std::uintptr_t begin) noexcept {
+    constexpr std::uintptr_t cache_line = 64;
+    for (std::uintptr_t at = begin; at < begin + size; at += cache_line) {
+      __builtin_prefetch(reinterpret_cast<const void*>(at), 1);
+    }
+  }
+};
+
+}  // namespace
+
 // The number of the program's own callbacks that ran, or -1 when the loop was broken off.
 int event_base::run_active() noexcept {
   constexpr ev::DispatchLimits no_limits{};
@@ -31,6 +68,7 @@ int event_base::run_list(int priority, const ev::DispatchLimits& limits) noexcep
   int count = 0;
   while (event_callback* callback = active_.first(priority)) {
     const bool internal = has_flag(*callback, EVLIST_INTERNAL);
+    Prefetch::for_those_behind(*callback);
     run_callback(*callback);
     if (!writers_.empty()) flush_writers();
     if (break_) return -1;

@@ -30,6 +30,9 @@ inline constexpr short fd_unsettled =
 
 inline constexpr short list_legacy = 0x400;  // in the loop's list of what goes with it
 
+// Part of a large object, as those probably are that become active together with it.
+inline constexpr short fetch_ahead = 0x800;
+
 inline constexpr int active_flags = EVLIST_ACTIVE | EVLIST_ACTIVE_LATER;
 inline constexpr short io_conditions = EV_READ | EV_WRITE | EV_CLOSED;
 
@@ -75,7 +78,7 @@ inline bool initialized(const event& ev) noexcept { return has_flag(ev, EVLIST_I
 inline bool is_signal(const event& ev) noexcept { return (ev.ev_events & EV_SIGNAL) != 0; }
 // In no list of its loop. (It may be running.)
 inline bool is_idle(const event& ev) noexcept {
-  return !has_flag(ev, ~(EVLIST_INIT | EVLIST_INTERNAL));
+  return !has_flag(ev, ~(EVLIST_INIT | EVLIST_INTERNAL | fetch_ahead));
 }
 
 // Nothing of its loop leads to it, which may have been freed.
@@ -86,7 +89,7 @@ inline bool is_unlisted(const event& ev) noexcept {
 // In the loop's timers and nowhere else.
 inline bool is_only_timed(const event& ev) noexcept {
   return has_flag(ev, EVLIST_TIMEOUT) &&
-         !has_flag(ev, ~(EVLIST_INIT | EVLIST_INTERNAL | EVLIST_TIMEOUT));
+         !has_flag(ev, ~(EVLIST_INIT | EVLIST_INTERNAL | fetch_ahead | EVLIST_TIMEOUT));
 }
 
 // A signal event whose callback is running, and is to be called again for the same delivery.

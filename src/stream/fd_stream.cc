@@ -31,6 +31,8 @@ void FdStream::assign_events(int fd) {
   const int old_priority = priority();
   assign(ev_read, &loop(), fd, EV_READ | EV_PERSIST, read_event, this);
   assign(ev_write, &loop(), fd, EV_WRITE | EV_PERSIST, write_event, this);
+  set_flag(ev_read, fetch_ahead);
+  set_flag(ev_write, fetch_ahead);
   ev::set_priority(ev_read, old_priority);
   ev::set_priority(ev_write, old_priority);
 }

@@ -19,8 +19,10 @@ void Limiter::retire() noexcept {
 }
 
 void Limiter::enter_loop() noexcept {
-  assign(timer_, &stream_.loop(), -1, 0, on_timer, this);
-  resume_.assign(run_resume, this, static_cast<std::uint8_t>(stream_.priority()));
+  assign(timer_, &stream_.loop(), -1, 0, on_timer, &stream_);
+  resume_.assign(run_resume, &stream_, static_cast<std::uint8_t>(stream_.priority()));
+  set_flag(timer_, fetch_ahead);
+  set_flag(resume_.callback, fetch_ahead);
 }
 
 void Limiter::leave_loop() noexcept {
@@ -36,15 +38,14 @@ void Limiter::resume(Direction direction) {
 void Limiter::arm(std::optional<TimePoint> when) { stream_.loop().set_timer(timer_, when); }
 
 // In one go: a deferred call for each stream would cost as much again.
-void Limiter::on_timer(int, short, void* self) {
-  Limiter& limiter = *static_cast<Limiter*>(self);
-  Stream& stream = limiter.stream_;
-  from_loop(stream, [&] { go_on(stream, limiter.throttle_->on_timer(stream.loop().now())); });
+void Limiter::on_timer(int, short, void* limited) {
+  Stream& stream = *static_cast<Stream*>(limited);
+  from_loop(stream, [&] { go_on(stream, stream.throttle()->on_timer(stream.loop().now())); });
 }
 
-void Limiter::run_resume(event_callback*, void* self) {
-  Limiter& limiter = *static_cast<Limiter*>(self);
-  from_loop(limiter.stream_, [&] { go_on(limiter.stream_, limiter.due_.exchange(0)); });
+void Limiter::run_resume(event_callback*, void* limited) {
+  Stream& stream = *static_cast<Stream*>(limited);
+  from_loop(stream, [&] { go_on(stream, stream.limiter()->due_.exchange(0)); });
 }
 
 void Limiter::go_on(Stream& stream, unsigned due) {

@@ -40,8 +40,8 @@ class Limiter final : public Throttled, public Allocated {
  private:
   void resume(Direction direction) override;
   void arm(std::optional<TimePoint> when) override;
-  static void on_timer(int, short, void* self);
-  static void run_resume(event_callback*, void* self);
+  static void on_timer(int, short, void* limited);
+  static void run_resume(event_callback*, void* limited);
   static void go_on(Stream& stream, unsigned due);
 
   Stream& stream_;
