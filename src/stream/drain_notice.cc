@@ -6,7 +6,7 @@
 namespace ev {
 
 DrainNotice::DrainNotice(Stream& stream) : stream_(stream) {
-  deferred_.assign(tell, this, static_cast<std::uint8_t>(stream.priority()));
+  deferred_.assign(tell, &stream, static_cast<std::uint8_t>(stream.priority()));
 }
 
 DrainNotice::~DrainNotice() { cancel(stream_.loop(), deferred_); }
@@ -21,12 +21,14 @@ void DrainNotice::output_left() {
   if (is_due_ && stream_.is_drained()) schedule(stream_.loop(), deferred_);
 }
 
-void DrainNotice::tell(event_callback*, void* self) {
-  DrainNotice& notice = *static_cast<DrainNotice*>(self);
-  Stream& stream = notice.stream_;
+// The notice goes while another thread frees the stream; the stream is still there then.
+void DrainNotice::tell(event_callback*, void* told) {
+  Stream& stream = *static_cast<Stream*>(told);
   from_loop(stream, [&] {
+    if (stream.is_freed()) return;
+    DrainNotice& notice = *stream.drain_notice();
     // The program may have written again since.
-    if (stream.is_freed() || !notice.is_due_ || !stream.is_drained()) return;
+    if (!notice.is_due_ || !stream.is_drained()) return;
     notice.is_due_ = false;
     if (notice.callback_ == nullptr) return;
     stream.call_user(

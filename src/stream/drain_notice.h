@@ -25,7 +25,7 @@ class DrainNotice : public Allocated {
   bool is_scheduled() const noexcept { return deferred_.is_scheduled(); }
 
  private:
-  static void tell(event_callback*, void* self);
+  static void tell(event_callback*, void* told);
 
   Stream& stream_;
   bevel_drain_cb callback_ = nullptr;

@@ -146,12 +146,24 @@ class Pipe : public Allocated {
     const std::size_t room = most_waiting - std::min(to.output->size(), most_waiting);
     input.move_front_to(*to.output, std::min(input.size(), room));
     if (from.pipe.is_over()) return;
+    if (is_stuck(from)) {
+      from.pipe.error_ = EPIPE;
+      return;
+    }
     if (to.output->size() >= most_waiting) {
       from.stream.suspend_read(Suspend::backpressure);
     } else {
       from.stream.resume_read(Suspend::backpressure);
     }
     if (from.has_ended && input.empty()) pass_on_end(from);
+  }
+
+  // What waits in the other side's output never leaves, since nobody is there to take it, and all
+  // that may still go the other way has gone.
+  static bool is_stuck(const Side& from) noexcept {
+    const Stream& to = from.other->stream;
+    const bool is_alone = !from.other->has_ended || from.pipe.ends_passed_ > 0;
+    return to.is_abandoned() && !to.output->empty() && is_alone;
   }
 
   static void pass_on_end(Side& from) {

@@ -199,6 +199,9 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   // Everything written has reached the kernel (or, for a pair, the partner).
   virtual bool is_drained() const noexcept { return output_.empty(); }
   void set_drain_callback(bevel_drain_cb callback, void* arg);
+  DrainNotice* drain_notice() const noexcept {  // null: none was ever set
+    return rare() != nullptr ? rare()->drain_notice.get() : nullptr;
+  }
   // Who was linked on top of us; null: nobody.
   Stream* above() const noexcept { return rare() != nullptr ? rare()->above : nullptr; }
   // Another stream is on top of us, which goes on although the program frees us.

@@ -5,6 +5,7 @@
 
 #include "loop/event.h"
 #include "stream/from_loop.h"
+#include "sys/raised.h"
 
 namespace ev {
 namespace {
@@ -219,6 +220,8 @@ IoResult TlsStream::send(const void* from, std::size_t size) noexcept {
   // peer that asks for new keys.
   if (said_goodbye_ || write_ended_) return {static_cast<ssize_t>(size), 0};
   try {
+    // A filter below may call for more at once, also where the program called the library itself.
+    const Raised in_engine(in_engine_);
     if (!outgoing().append(from, size)) return {-1, ENOBUFS};
   } catch (const std::bad_alloc&) {
     return {-1, ENOMEM};
@@ -282,7 +285,7 @@ void TlsStream::on_output_added() {
 }
 
 void TlsStream::on_progress_below() {
-  if (is_up() && !is_pumping_ && !output->empty()) wait_as_needed();
+  if (!is_freed() && is_up() && !is_pumping_ && !output->empty()) wait_as_needed();
 }
 
 void TlsStream::lower_read(bufferevent*, void* self) {

@@ -263,5 +263,36 @@ TEST_P(Pipes, AreRefusedBetweenEndsOfOneStream) {
   ASSERT_TRUE(run_until([&] { return right_.got == "bytes"; }));
 }
 
+// Not before the other way has brought everything.
+TEST_F(LoopTest, PipesEndWhenNobodyIsLeftToTakeWhatWaits) {
+  for (const bool is_filtered : {false, true}) {
+    bufferevent *one[2], *two[2];
+    ASSERT_EQ(bevel_pair_new(loop_, loop_, 0, BEVEL_PAIR_EOF_ON_FREE, one), 0);
+    ASSERT_EQ(bevel_pair_new(loop_, loop_, 0, BEVEL_PAIR_EOF_ON_FREE, two), 0);
+    if (is_filtered) {
+      two[0] =
+          bufferevent_filter_new(two[0], nullptr, nullptr, BEV_OPT_CLOSE_ON_FREE, nullptr, nullptr);
+    }
+    End left;
+    left.take(one[0]);
+    int error = 0;
+    const auto done = [](bufferevent*, bufferevent*, int why, void* told) {
+      *static_cast<int*>(told) = why;
+    };
+    ASSERT_EQ(bevel_pipe(one[1], two[0], BEVEL_PIPE_CLOSE_ON_END, done, &error), 0);
+    left.write(pattern(2U << 20));
+    const std::string last_words = pattern(100'000);
+    bufferevent_write(two[1], last_words.data(), last_words.size());
+    settle();
+    bufferevent_free(two[1]);
+    ASSERT_TRUE(run_until([&] { return error != 0; })) << is_filtered;
+    EXPECT_EQ(error, EPIPE);
+    EXPECT_TRUE(run_until([&] { return left.events > 0; }));
+    EXPECT_TRUE(left.got == last_words);
+    left.free();
+    settle();
+  }
+}
+
 }  // namespace
 }  // namespace test

@@ -129,6 +129,21 @@ TEST_F(ThreadsEnding, LeftToTheLoopWhileTheyAreShutDown) {
   }
 }
 
+TEST_F(ThreadsEnding, FreedWhileTheProgramIsToHearThatAllHasLeft) {
+  LoopThread thread;
+  for (int round = 0; round < 5000; round++) {
+    bufferevent* pair[2];
+    ASSERT_EQ(bufferevent_pair_new(thread.loop(), options, pair), 0);
+    ASSERT_EQ(bevel_set_drain_cb(
+                  pair[0], [](bufferevent*, void*) {}, nullptr),
+              0);
+    bufferevent_enable(pair[1], EV_READ);
+    bufferevent_write(pair[0], "bytes", 5);
+    linger(round);
+    for (bufferevent* end : pair) bufferevent_free(end);
+  }
+}
+
 // The turn that they wait for may have come while another thread holds the lock.
 TEST_F(ThreadsEnding, MoveAllInTurnsThatManyThreadsAskFor) {
   constexpr std::size_t piece = 64, pieces = 10'000;

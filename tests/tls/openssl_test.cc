@@ -85,6 +85,51 @@ struct OpenedConnection {
   SSL* ssl[2];
 };
 
+// A descriptor that the program gives to the SSL object is the stream's as well.
+TEST(OpenSslStream, ConnectsAlsoIfTheProgramSetsTheDescriptorOfTheSslObject) {
+  for (const bool before_the_stream_has_it : {false, true}) {
+    Loop loop;
+    int sockets[2];
+    make_sockets(sockets);
+    Peer client, server;
+    client.own(openssl().over_socket(loop.base(), before_the_stream_has_it ? -1 : sockets[0],
+                                     openssl().connection(Role::client, Version::tls13),
+                                     BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE));
+    server.own(openssl().over_socket(loop.base(), sockets[1],
+                                     openssl().connection(Role::server, Version::tls13),
+                                     BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE));
+    SSL_set_fd(ssl_of(client), sockets[0]);
+    if (before_the_stream_has_it) {
+      ASSERT_EQ(bufferevent_setfd(client.bev(), sockets[0]), 0);
+    }
+    for (Peer* peer : {&client, &server}) peer->enable(EV_READ | EV_WRITE);
+    client.write("up");
+    EXPECT_TRUE(loop.run_until([&] { return server.received == "up"; }));
+    SSL_set_fd(ssl_of(server), sockets[1]);
+    server.write("down");
+    client.write(pattern(100'000));
+    EXPECT_TRUE(loop.run_until(
+        [&] { return client.received == "down" && server.received.size() == 100'002; }));
+  }
+}
+
+// What it writes passes a filter at once, which asks for more: not while OpenSSL works.
+TEST(OpenSslStream, LetsTheProgramCallOpenSslWhileOutputWaits) {
+  Conversation talk(openssl(), openssl(), Version::tls13, Transport::filter);
+  ASSERT_TRUE(talk.connect());
+  std::string sent;
+  for (unsigned round = 0; round < 4; round++) {
+    talk.client.write(pattern(100'000, round));
+    sent += pattern(100'000, round);
+    SSL* ssl = ssl_of(talk.client);
+    ASSERT_EQ(SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+    EXPECT_EQ(SSL_do_handshake(ssl), 1);
+    EXPECT_TRUE(talk.run_until([&] { return talk.server.received.size() == sent.size(); }));
+  }
+  EXPECT_TRUE(talk.server.received == sent);
+  EXPECT_EQ(talk.server.events, std::vector<short>{BEV_EVENT_CONNECTED});
+}
+
 TEST(OpenSslStream, GoesOnWithAConnectionThatTheProgramOpened) {
   const auto [sockets, ssl] = OpenedConnection(Version::tls13);
   Loop loop;

@@ -232,5 +232,58 @@ TEST_P(TlsThreads, SurviveManyOperations) {
   bufferevent_free(ends[1]);
 }
 
+// What waits below goes on leaving, in the partner's thread, while the loop that is to release the
+// memory of the freed stream is busy.
+TEST(TlsThreadsOverAPair, FreedWhileItsLoopIsBusyAndBytesLeaveBelow) {
+  ASSERT_EQ(evthread_use_pthreads(), 0);
+  for (Library* library : libraries()) {
+    const Version version = library->speaks(Version::tls13) ? Version::tls13 : Version::tls12;
+    const int options = locked | BEV_OPT_CLOSE_ON_FREE;
+    LoopThread thread;
+    Loop here;
+    bufferevent* pair[2];
+    ASSERT_EQ(bevel_pair_new(thread.loop(), here.base(), options, 0, pair), 0);
+    bufferevent* client =
+        library->over(thread.loop(), pair[0], library->connection(Role::client, version),
+                      BUFFEREVENT_SSL_CONNECTING, options);
+    Peer server;
+    server.own(library->over(here.base(), pair[1], library->connection(Role::server, version),
+                             BUFFEREVENT_SSL_ACCEPTING, options));
+    server.enable(EV_READ | EV_WRITE);
+    std::atomic<bool> is_connected = false;
+    const auto on_event = [](bufferevent*, short, void* connected) {
+      *static_cast<std::atomic<bool>*>(connected) = true;
+    };
+    bufferevent_setcb(client, nullptr, nullptr, on_event, &is_connected);
+    bufferevent_enable(client, EV_READ | EV_WRITE);
+    ASSERT_TRUE(here.run_until([&] { return is_connected && server.has(BEV_EVENT_CONNECTED); }));
+    server.disable(EV_READ);
+    bufferevent_set_max_single_write(client, 50'000);
+    const std::string much(1'000'000, 'x');
+    bufferevent_write(client, much.data(), much.size());
+    const evbuffer* waiting = bufferevent_get_output(pair[0]);
+    ASSERT_TRUE(happens([&] { return evbuffer_get_length(waiting) >= 128U * 1024; }));
+
+    struct Stop {
+      std::atomic<bool> is_in = false;
+      std::atomic<bool> may_go = false;
+    } stop;
+    const auto be_busy = [](evutil_socket_t, short, void* arg) {
+      Stop& busy = *static_cast<Stop*>(arg);
+      busy.is_in = true;
+      EXPECT_TRUE(happens([&] { return busy.may_go.load(); }));
+    };
+    constexpr timeval at_once{};
+    event_base_once(thread.loop(), -1, EV_TIMEOUT, be_busy, &stop, &at_once);
+    ASSERT_TRUE(happens([&] { return stop.is_in.load(); }));
+    bufferevent_free(client);
+    server.enable(EV_READ);
+    here.turns(20);
+    stop.may_go = true;
+    constexpr unsigned all = EVENT_BASE_COUNT_ADDED | EVENT_BASE_COUNT_ACTIVE;
+    EXPECT_TRUE(happens([&] { return event_base_get_num_events(thread.loop(), all) == 0; }));
+  }
+}
+
 }  // namespace
 }  // namespace tls_test

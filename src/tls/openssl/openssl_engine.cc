@@ -55,7 +55,28 @@ void OpenSslEngine::detach(bool owned) noexcept {
   wire_ = nullptr;
 }
 
+// SSL_set_fd(): what is there is on its way through the stream all the same.
+void OpenSslEngine::take_wire_back(FromDescriptor which) noexcept {
+  BIO* other = SSL_get_rbio(ssl_);
+  if (other == bio_) other = SSL_get_wbio(ssl_);
+  if (other == bio_ || other == nullptr || BIO_method_type(other) != BIO_TYPE_SOCKET) return;
+  const bool is_ours = BIO_get_fd(other, nullptr) == wire_->descriptor();
+  if (which == FromDescriptor::ours && !is_ours) return;
+  if (is_ours) BIO_set_close(other, BIO_NOCLOSE);
+  BIO_up_ref(bio_);
+  BIO_up_ref(bio_);
+  SSL_set0_rbio(ssl_, bio_);
+  SSL_set0_wbio(ssl_, bio_);
+}
+
+void OpenSslEngine::begin_call() noexcept {
+  if (SSL_get_rbio(ssl_) != bio_ || SSL_get_wbio(ssl_) != bio_)
+    take_wire_back(FromDescriptor::ours);
+  ERR_clear_error();
+}
+
 bool OpenSslEngine::restart(TlsState state) noexcept {
+  take_wire_back(FromDescriptor::any);
   if (SSL_clear(ssl_) != 1) return false;
   errors_.clear();
   renegotiating_ = holds_records_ = false;
@@ -67,7 +88,7 @@ bool OpenSslEngine::restart(TlsState state) noexcept {
 // --- The four calls ---
 
 TlsResult OpenSslEngine::handshake() noexcept {
-  ERR_clear_error();
+  begin_call();
   if (opened_) return renegotiation_step();
   const TlsResult step = translate(SSL_do_handshake(ssl_), 0);
   opened_ = step.status == TlsStatus::done;
@@ -75,7 +96,7 @@ TlsResult OpenSslEngine::handshake() noexcept {
 }
 
 TlsResult OpenSslEngine::read(void* into, std::size_t most) noexcept {
-  ERR_clear_error();
+  begin_call();
   std::size_t count = 0;
   const int returned = SSL_read_ex(ssl_, into, most, &count);
   holds_records_ = returned > 0 && SSL_has_pending(ssl_) != 0;
@@ -89,14 +110,14 @@ TlsResult OpenSslEngine::read(void* into, std::size_t most) noexcept {
 
 TlsResult OpenSslEngine::write(const void* from, std::size_t size) noexcept {
   if (must_finish_handshake_first()) return {TlsStatus::want_read, 0};
-  ERR_clear_error();
+  begin_call();
   std::size_t count = 0;
   const int returned = SSL_write_ex(ssl_, from, size, &count);
   return translate(returned, count);
 }
 
 TlsResult OpenSslEngine::say_goodbye() noexcept {
-  ERR_clear_error();
+  begin_call();
   const int returned = SSL_shutdown(ssl_);
   // 0: ours is sent and the peer's not yet seen, which is all we asked for.
   return returned >= 0 ? TlsResult{TlsStatus::done, 0} : translate(returned, 0);

@@ -37,10 +37,13 @@ class OpenSslEngine final : public TlsEngine {
 
  private:
   using Finished = std::array<unsigned char, 64>;
+  enum class FromDescriptor { ours, any };
 
   TlsResult translate(int returned, std::size_t count) noexcept;
   TlsResult note_failure(int ssl_error) noexcept;
   void play(TlsState state) noexcept;
+  void take_wire_back(FromDescriptor which) noexcept;
+  void begin_call() noexcept;
   TlsResult renegotiation_step() noexcept;
   bool must_finish_handshake_first() const noexcept;
   bool allows_renewal() noexcept;
