@@ -172,7 +172,7 @@ void FdStream::leave_loop() noexcept {
 // The descriptor is the program's again, which may close it in the callback that we are in and make
 // another of the same number.
 void FdStream::give_back() noexcept {
-  if (has_option(BEV_OPT_CLOSE_ON_FREE) || carries_another()) return;
+  if (has_option(BEV_OPT_CLOSE_ON_FREE)) return;
   loop().remove_noblock(ev_read);
   loop().remove_noblock(ev_write);
 }

@@ -396,7 +396,7 @@ class FilterStream final : public TimerStream {
   }
 
   void on_progress_below() override {
-    if (!waits_for_room_ || is_freed()) return;
+    if (!waits_for_room_) return;
     restart_write_timeout();  // for a peer that is slow, but takes bytes
     const Stream& lower = link_.lower();
     if (!is_full(lower)) pump_soon();
@@ -405,7 +405,7 @@ class FilterStream final : public TimerStream {
 
   // Who goes on with the stream below finds there what the program wrote.
   void give_back() noexcept override {
-    if (has_option(BEV_OPT_CLOSE_ON_FREE) || carries_another()) return;
+    if (has_option(BEV_OPT_CLOSE_ON_FREE)) return;
     if (waits_for_room_ && !is_filtering_output_) {
       const Raised flushing(is_flushing_);
       const Raised busy(is_filtering_output_);

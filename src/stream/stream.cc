@@ -8,6 +8,8 @@
 #include <type_traits>
 
 #include "loop/event.h"
+#include "stream/drain_notice.h"
+#include "stream/shutdown.h"
 #include "stream/stack_depth.h"
 
 namespace ev {
@@ -60,6 +62,7 @@ bool Stream::end_and_unlock() noexcept {
   Lock& held = lock();
   unlink();
   leave_loop();
+  leave_layer_below();
   // The loop's thread may be on its way into one of our callbacks: then it must be the one to end
   // us. Asked last: a loop that is run from now on finds nothing of ours.
   const bool loop_is_elsewhere = held && loop().runs_elsewhere();
@@ -75,6 +78,12 @@ bool Stream::end_and_unlock() noexcept {
   return true;
 }
 
+// It may go on without us, in other threads too.
+void Stream::leave_layer_below() noexcept {
+  Stream* lower = underlying();
+  if (lower != nullptr && lower->above() == this) lower->rare()->above = nullptr;
+}
+
 void Stream::set_owner_of_callbacks(void (*on_freed)(void*), void* arg) noexcept {
   rare()->on_freed = on_freed;
   rare()->on_freed_arg = arg;
@@ -82,17 +91,29 @@ void Stream::set_owner_of_callbacks(void (*on_freed)(void*), void* arg) noexcept
 
 void Stream::drop_callbacks() noexcept {
   set_callbacks(nullptr, nullptr, nullptr, nullptr);
-  if (rare() != nullptr && rare()->drain_notice != nullptr) {
-    rare()->drain_notice->set(nullptr, nullptr);
-  }
+  if (drain_notice() != nullptr) drain_notice()->set(nullptr, nullptr);
   if (has_owner_of_callbacks()) rare()->on_freed(rare()->on_freed_arg);
 }
 
 void Stream::free_and_unlock() noexcept {
+  if (carries_another_) return free_later_and_unlock();
   give_back();
   freed_ = true;
   drop_callbacks();
   release_and_unlock();
+}
+
+// Our callbacks are those of the stream on top.
+void Stream::free_later_and_unlock() noexcept {
+  free_is_due_ = true;
+  if (drain_notice() != nullptr) drain_notice()->set(nullptr, nullptr);
+  if (shutdown() != nullptr && shutdown()->arg() != cbarg) end_shutdown();
+  lock().unlock();
+}
+
+void Stream::stop_carrying() noexcept {
+  carries_another_ = false;
+  if (rare() != nullptr) rare()->above = nullptr;
 }
 
 void Stream::leave_loop() noexcept {

@@ -98,8 +98,8 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
     lock().unlock();
     return false;
   }
-  // bufferevent_free(): no callback runs from now on; the memory goes with the last reference.
-  // Gives up the lock.
+  // bufferevent_free(): no callback of the program runs from now on; the memory goes with the last
+  // reference. Gives up the lock.
   void free_and_unlock() noexcept;
   // Gives a stream that was made without BEV_OPT_THREADSAFE a lock of its own. Throws
   // std::bad_alloc.
@@ -204,13 +204,11 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   }
   // Who was linked on top of us; null: nobody.
   Stream* above() const noexcept { return rare() != nullptr ? rare()->above : nullptr; }
-  // Another stream is on top of us, which goes on although the program frees us.
-  bool carries_another() const noexcept { return carries_another_; }
-  void set_carries_another(bool carries) noexcept { carries_another_ = carries; }
-  // Who on top of us also waits for our output to leave; null: nobody.
-  void set_above(Stream* upper) noexcept {
-    if (rare() != nullptr) rare()->above = upper;
-  }
+  // Another stream is on top of us: should the program free us first, we go on until that one ends,
+  // or gives us back.
+  void carry_another() noexcept { carries_another_ = true; }
+  void stop_carrying() noexcept;
+  bool free_is_due() const noexcept { return free_is_due_; }
   // For a stream above that fills our output, and cannot see by its size what it added: it may
   // have left at once. The count needs reserve_extras().
   std::size_t output_added() const noexcept { return rare() != nullptr ? rare()->output_added : 0; }
@@ -347,6 +345,8 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   void release() noexcept override { release_and_unlock(); }
   static void run_deferred(event_callback*, void* stream);
   void run_pending_callbacks();
+  void free_later_and_unlock() noexcept;
+  void leave_layer_below() noexcept;
   void call_or_defer_read(int options);
   void call_or_defer_write(int options);
   bool defers(int options) const noexcept;
@@ -374,6 +374,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   bool freed_ : 1 = false;
   bool ended_ : 1 = false;
   bool carries_another_ : 1 = false;
+  bool free_is_due_ : 1 = false;
   bool output_grew_ : 1 = false;
   bool read_callback_pending_ : 1 = false;
   bool write_callback_pending_ : 1 = false;

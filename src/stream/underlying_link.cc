@@ -15,7 +15,7 @@ void UnderlyingLink::attach(Stream& lower, bufferevent_data_cb read, bufferevent
   lower_ = &lower;
   upper_ = upper;
   lower.retain();
-  lower.set_carries_another(true);
+  lower.carry_another();
   lower.set_callbacks(read, write, event, upper);
   lower.suspend_read(Suspend::filter);
   lower.enable(EV_READ);
@@ -31,22 +31,27 @@ void UnderlyingLink::give_back() noexcept {
   if (lower_ == nullptr || is_given_back_) return;
   is_given_back_ = true;
   Stream& lower = *lower_;
-  lower.set_carries_another(false);
+  lower.stop_carrying();
   lower.end_shutdown_of(upper_);
-  lower.set_above(nullptr);
+  if (lower.free_is_due()) return free_lower();
   if (lower.cbarg == upper_) lower.set_callbacks(nullptr, nullptr, nullptr, nullptr);
   lower.resume_read(Suspend::filter);
 }
 
-void UnderlyingLink::detach(bool free_lower) noexcept {
+// With the lock, which is still held afterwards, as is our reference.
+void UnderlyingLink::free_lower() noexcept {
+  lower_->lock().lock();
+  lower_->free_and_unlock();
+}
+
+void UnderlyingLink::detach(bool frees_lower) noexcept {
   if (lower_ == nullptr) return;
   Stream& lower = *lower_;
   lower.lock().lock();
-  if (free_lower) {
+  if (frees_lower) {
+    lower.stop_carrying();
     lower.end_shutdown_of(upper_);
-    lower.set_above(nullptr);
-    lower.lock().lock();  // one for each reference that goes
-    lower.free_and_unlock();
+    free_lower();
   } else {
     give_back();
   }

@@ -21,7 +21,7 @@ class UnderlyingLink {
   // The lower stream is the program's again, although detach() is still to come.
   void give_back() noexcept;
   // Gives the lower stream back to the program, or frees it with us.
-  void detach(bool free_lower) noexcept;
+  void detach(bool frees_lower) noexcept;
 
   // Another descriptor for whoever has it, at the bottom.
   bool set_fd(int fd);
@@ -31,6 +31,8 @@ class UnderlyingLink {
   Stream* pointer() const noexcept { return lower_; }
 
  private:
+  void free_lower() noexcept;
+
   Stream* lower_ = nullptr;
   void* upper_ = nullptr;
   bool is_given_back_ = false;

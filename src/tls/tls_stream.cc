@@ -65,7 +65,7 @@ void TlsStream::abandon() noexcept {
 // The connection is the program's again, in the middle of a callback too, except one of its TLS
 // library. Records that were made have to leave, or the peer could make nothing of later ones.
 void TlsStream::give_back() noexcept {
-  if (has_option(BEV_OPT_CLOSE_ON_FREE) || carries_another()) return;
+  if (has_option(BEV_OPT_CLOSE_ON_FREE)) return;
   FdStream::give_back();
   if (is_up() && !link_ && !write_ended_ && throttle() == nullptr) {
     while (!outbound_.empty() && outbound_.write_to(FdStream::fd(), outbound_.size()).ok()) {
@@ -285,7 +285,7 @@ void TlsStream::on_output_added() {
 }
 
 void TlsStream::on_progress_below() {
-  if (!is_freed() && is_up() && !is_pumping_ && !output->empty()) wait_as_needed();
+  if (is_up() && !is_pumping_ && !output->empty()) wait_as_needed();
 }
 
 void TlsStream::lower_read(bufferevent*, void* self) {

@@ -248,5 +248,21 @@ TEST_P(FilterOutput, GoesOnAboveAFilterThatKeepsSomeBytes) {
   ASSERT_TRUE(run_until([&] { return b_.got.size() == 4'000'000 / block_size * block_size; }));
 }
 
+// The one on top holds it.
+TEST_P(FilterOutput, GoesOnAboveAWaitingFilterThatIsFreedFirst) {
+  put_on_top(in_blocks);
+  put_on_top(nullptr);
+  bufferevent* waiting = a_.bev;
+  a_.take(bufferevent_filter_new(waiting, nullptr, nullptr, GetParam().options, nullptr, nullptr));
+  bufferevent_disable(b_.bev, EV_READ);
+  for (int i = 0; i < 400; i++) a_.write(pattern(10'000));
+  settle();
+  EXPECT_GT(a_.output_size(), 1U << 20);
+  bufferevent_free(waiting);
+  bufferevent_enable(b_.bev, EV_READ);
+  ASSERT_TRUE(run_until([&] { return b_.got.size() == 4'000'000 / block_size * block_size; }))
+      << b_.got.size();
+}
+
 }  // namespace
 }  // namespace test

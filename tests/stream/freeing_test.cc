@@ -186,17 +186,41 @@ TEST_F(FreeingSockets, HearsOfADescriptorMadeInTheCallbackThatFreedTheOldOne) {
   close(ours_);
 }
 
-TEST_F(FreeingSockets, SendsOnForAFilterThatIsStillThere) {
+TEST_F(FreeingSockets, WorksOnForAFilterThatIsStillThere) {
   End filter;
   filter.take(bufferevent_filter_new(a_.bev, nullptr, nullptr, 0, nullptr, nullptr));
   bufferevent_disable(b_.bev, EV_READ);
-  filter.write(pattern(1 << 20));  // more than the kernel takes
+  filter.write(pattern(4 << 20));  // more than the kernel takes, and than waits below
   settle();
+  int drained = 0;
+  const auto count = [](bufferevent*, void* calls) { ++*static_cast<int*>(calls); };
+  ASSERT_EQ(bevel_set_drain_cb(a_.bev, count, &drained), 0);
   a_.free();
   bufferevent_enable(b_.bev, EV_READ);
-  EXPECT_TRUE(run_until([&] { return b_.got.size() >= 400'000; })) << b_.got.size();
+  EXPECT_TRUE(run_until([&] { return b_.got.size() == 4 << 20; })) << b_.got.size();
+  b_.write("answer");
+  EXPECT_TRUE(run_until([&] { return filter.got == "answer"; }));
+  EXPECT_EQ(drained, 0);
+  EXPECT_EQ(b_.events, 0);
   filter.free();
   settle();
+  close(ours_);
+  EXPECT_TRUE(run_until([&] { return b_.events == 1; }));
+  EXPECT_EQ(b_.what, BEV_EVENT_EOF | BEV_EVENT_READING);
+}
+
+TEST_F(FreeingSockets, ClosesTheDescriptorWithTheFilterThatWasFreedAfterIt) {
+  End below;
+  std::swap(below.bev, b_.bev);
+  End filter;
+  filter.take(bufferevent_filter_new(below.bev, nullptr, nullptr, 0, nullptr, nullptr));
+  below.free();
+  settle();
+  EXPECT_EQ(a_.events, 0);
+  filter.free();
+  EXPECT_TRUE(run_until([&] { return a_.events == 1; }));
+  EXPECT_EQ(a_.what, BEV_EVENT_EOF | BEV_EVENT_READING);
+  a_.free();
   close(ours_);
 }
 

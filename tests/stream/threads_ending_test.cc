@@ -16,6 +16,7 @@ namespace {
 
 constexpr int options = BEV_OPT_THREADSAFE | BEV_OPT_CLOSE_ON_FREE;
 constexpr const char* localhost = "127.0.0.1";
+constexpr timeval at_once{};
 
 class ThreadsEnding : public testing::Test {
  protected:
@@ -39,6 +40,7 @@ class Port {
   Port& operator=(const Port&) = delete;
 
   int number() const { return ntohs(address_.sin_port); }
+  sockaddr* name() { return reinterpret_cast<sockaddr*>(&address_); }
 
  private:
   int fd_;
@@ -142,6 +144,50 @@ TEST_F(ThreadsEnding, FreedWhileTheProgramIsToHearThatAllHasLeft) {
     linger(round);
     for (bufferevent* end : pair) bufferevent_free(end);
   }
+}
+
+// The loop has seen that the socket is connected, but comes to it only after something more urgent,
+// in which the filter is freed.
+TEST_F(ThreadsEnding, FreedFiltersDoNotHearThatTheSocketBelowIsConnected) {
+  struct Scene {
+    Port port;
+    event_base* loop = event_base_new();
+    bufferevent* filter = nullptr;
+    event* urgent = nullptr;
+    std::atomic<bool> is_busy = false;
+    std::atomic<bool> may_go = false;
+  } scene;
+  event_base_priority_init(scene.loop, 2);
+  bufferevent* socket = bufferevent_socket_new(scene.loop, -1, options);
+  scene.filter = bufferevent_filter_new(socket, nullptr, nullptr, options, nullptr, nullptr);
+  constexpr timeval long_time{3600, 0};
+  bufferevent_set_timeouts(scene.filter, nullptr, &long_time);
+  const auto begin = [](evutil_socket_t, short, void* arg) {
+    Scene& begun = *static_cast<Scene*>(arg);
+    bufferevent* below = bufferevent_get_underlying(begun.filter);
+    EXPECT_EQ(bufferevent_socket_connect(below, begun.port.name(), sizeof(sockaddr_in)), 0);
+    const std::string more_than_below(1'000'000, 'x');
+    bufferevent_write(begun.filter, more_than_below.data(), more_than_below.size());
+    event_add(begun.urgent, &at_once);  // the next poll sees both
+  };
+  const auto be_busy = [](evutil_socket_t, short, void* arg) {
+    Scene& busy = *static_cast<Scene*>(arg);
+    busy.is_busy = true;
+    EXPECT_TRUE(happens([&] { return busy.may_go.load(); }));
+  };
+  scene.urgent = event_new(scene.loop, -1, 0, be_busy, &scene);
+  event_priority_set(scene.urgent, 0);
+  event_base_once(scene.loop, -1, EV_TIMEOUT, begin, &scene, &at_once);
+  std::thread runner([&] { event_base_loop(scene.loop, EVLOOP_NO_EXIT_ON_EMPTY); });
+  EXPECT_TRUE(happens([&] { return scene.is_busy.load(); }));
+  bufferevent_free(scene.filter);
+  scene.may_go = true;
+  constexpr unsigned all = EVENT_BASE_COUNT_ADDED | EVENT_BASE_COUNT_ACTIVE;
+  EXPECT_TRUE(happens([&] { return event_base_get_num_events(scene.loop, all) == 0; }));
+  event_base_loopexit(scene.loop, &at_once);
+  runner.join();
+  event_free(scene.urgent);
+  event_base_free(scene.loop);
 }
 
 // The turn that they wait for may have come while another thread holds the lock.

@@ -306,5 +306,39 @@ TEST(TlsOverAFilterThatHoldsBytesBack, GoesOnWhenThereIsRoomAgain) {
   }
 }
 
+// A filter on top holds a TLS stream which waits for one below that never has an empty output.
+TEST(TlsOverAFilterThatHoldsBytesBack, GoesOnForAFilterAfterItIsFreed) {
+  for (Library* library : libraries()) {
+    const Version version = Version::tls12;
+    bool is_strict = false;
+    Loop loop;
+    Peer client, server;
+    int sockets[2];
+    make_sockets(sockets);
+    bufferevent* socket = bufferevent_socket_new(loop.base(), sockets[0], BEV_OPT_CLOSE_ON_FREE);
+    bufferevent* below = bufferevent_filter_new(socket, nullptr, in_blocks, BEV_OPT_CLOSE_ON_FREE,
+                                                nullptr, &is_strict);
+    bufferevent* tls = library->over(loop.base(), below, library->connection(Role::client, version),
+                                     BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE);
+    client.own(bufferevent_filter_new(tls, nullptr, nullptr, 0, nullptr, nullptr));
+    server.own(library->over_socket(loop.base(), sockets[1],
+                                    library->connection(Role::server, version),
+                                    BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE));
+    client.enable(EV_READ | EV_WRITE);
+    server.enable(EV_READ | EV_WRITE);
+    ASSERT_TRUE(loop.run_until([&] { return client.events.size() + server.events.size() == 2; }));
+    is_strict = true;
+    server.disable(EV_READ);
+    const std::string sent = pattern(4'000'000);
+    client.write(sent);
+    loop.turns(20);
+    bufferevent_free(tls);
+    server.enable(EV_READ);
+    EXPECT_TRUE(loop.run_until([&] { return server.received.size() + 24'000 >= sent.size(); }))
+        << library->name() << ": " << server.received.size();
+    EXPECT_TRUE(sent.starts_with(server.received));
+  }
+}
+
 }  // namespace
 }  // namespace tls_test
