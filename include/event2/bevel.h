@@ -125,7 +125,9 @@ typedef void (*bevel_pipe_cb)(struct bufferevent* a, struct bufferevent* b, int 
   callbacks of both are taken, which the program must not set meanwhile and which are
   NULL afterwards, and their marks for reading until the pipe is over; both directions of both are
   enabled; limits of the output do not bind it. A timeout ends it with ETIMEDOUT. Free one of them to
-  end the pipe at once, without `done`: the other one is left as it is, without callbacks.
+  end the pipe at once, without `done`: the other one is left as it is, without callbacks. If what
+  was read can never be written, since whoever would take it has gone, the pipe ends with EPIPE; the
+  end of a pair knows that its partner has gone if it was made with BEVEL_PAIR_EOF_ON_FREE.
 
   @param done  called once when the pipe is over; may be NULL
   @return -1 with EINVAL also for two ends of one pair or two layers of one stack, and with EALREADY
