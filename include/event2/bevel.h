@@ -72,7 +72,8 @@ int bevel_shutdown(struct bufferevent* bev, short how, const struct timeval* tim
   bufferevent_free() that loses nothing: no callback runs any more, and in the background what was
   written is flushed and ended as by bevel_shutdown() both ways, for at most 30 seconds; then `bev` is
   freed. A shutdown that was on its way is replaced, without its callback. Needs the loop to run on:
-  with event_base_free() what is left goes as by bufferevent_free(). NULL is ignored.
+  with event_base_free() what is left goes as by bufferevent_free(), and so it does if `bev` carries a
+  filter or TLS stream: then it is freed with that one. NULL is ignored.
  */
 EVENT2_EXPORT_SYMBOL
 void bevel_free_when_flushed(struct bufferevent* bev);

@@ -35,6 +35,7 @@ int bevel_shutdown(bufferevent* bev, short how, const timeval* timeout, bevel_sh
 void bevel_free_when_flushed(bufferevent* bev) {
   if (bev == nullptr) return;
   const int begun = on_stream(bev, [](Stream& stream) {
+    if (stream.carries_another()) return false;
     stream.drop_callbacks();
     stream.end_shutdown();
     if (!stream.shut_down(true, &farewell_time, free_stream, nullptr)) return false;

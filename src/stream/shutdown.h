@@ -36,6 +36,7 @@ class Shutdown : public Allocated {
   void on_event(short what);
   // Unless it is decided already.
   void end_soon(bevel_shutdown_outcome outcome);
+  void forget_callback() noexcept { done_ = nullptr; }
   const void* arg() const noexcept { return arg_; }
   // Nobody but this object refers to the stream any more: if the loop is freed first, the stream goes
   // with it.

@@ -99,15 +99,23 @@ void Stream::free_and_unlock() noexcept {
   if (carries_another_) return free_later_and_unlock();
   give_back();
   freed_ = true;
+  forget_program();
   drop_callbacks();
   release_and_unlock();
 }
 
-// Our callbacks are those of the stream on top.
+// We may go on for a while, and those below that are freed with us too; their callbacks are those of
+// the streams on top.
+void Stream::forget_program() noexcept {
+  if (drain_notice() != nullptr) drain_notice()->set(nullptr, nullptr);
+  if (shutdown() != nullptr && shutdown()->arg() != cbarg) shutdown()->forget_callback();
+  Stream* lower = underlying();
+  if (lower != nullptr && has_option(BEV_OPT_CLOSE_ON_FREE)) lower->forget_program();
+}
+
 void Stream::free_later_and_unlock() noexcept {
   free_is_due_ = true;
-  if (drain_notice() != nullptr) drain_notice()->set(nullptr, nullptr);
-  if (shutdown() != nullptr && shutdown()->arg() != cbarg) end_shutdown();
+  forget_program();
   lock().unlock();
 }
 

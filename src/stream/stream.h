@@ -206,6 +206,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   Stream* above() const noexcept { return rare() != nullptr ? rare()->above : nullptr; }
   // Another stream is on top of us: should the program free us first, we go on until that one ends,
   // or gives us back.
+  bool carries_another() const noexcept { return carries_another_; }
   void carry_another() noexcept { carries_another_ = true; }
   void stop_carrying() noexcept;
   bool free_is_due() const noexcept { return free_is_due_; }
@@ -346,6 +347,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   static void run_deferred(event_callback*, void* stream);
   void run_pending_callbacks();
   void free_later_and_unlock() noexcept;
+  void forget_program() noexcept;
   void leave_layer_below() noexcept;
   void call_or_defer_read(int options);
   void call_or_defer_write(int options);
