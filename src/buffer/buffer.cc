@@ -79,8 +79,11 @@ void evbuffer::link_back(Chain* chain) noexcept { link_back(chain, chain, chain-
 
 void evbuffer::link_back(Chain* first, Chain* last, std::size_t size) noexcept {
   flags_ &= static_cast<std::uint8_t>(~has_reserved);
-  replace_spare(first);
-  if (total_ == 0) first_ = first;
+  if (last_ == nullptr) {  // the usual case
+    first_ = first;
+  } else {
+    replace_spare(first);
+  }
   last_ = last;
   total_ += size;
 }

@@ -187,7 +187,9 @@ struct evbuffer final : ev::Allocated {
   void link_front(ev::Chain* first, ev::Chain* last, std::size_t size) noexcept;
   ev::Chain* unlink_front(
       std::size_t size) noexcept;  // the chains that are done with, for release_chains()
-  void replace_spare(ev::Chain* chain) noexcept;
+  // Out of line, like transfer_piecewise(), so that those who hardly ever need it save fewer
+  // registers.
+  [[gnu::noinline]] void replace_spare(ev::Chain* chain) noexcept;
   void inherit_files(const evbuffer& source) noexcept;
   std::span<std::byte> contiguous_room(std::size_t size);
   ev::Chain* spare() const noexcept;
@@ -196,6 +198,7 @@ struct evbuffer final : ev::Allocated {
   void add_to_spare(std::size_t size) noexcept;
   void commit_spare(std::size_t size) noexcept;
   void transfer(evbuffer& destination, std::size_t size);
+  [[gnu::noinline]] void transfer_piecewise(evbuffer& destination, std::size_t size);
   static void release_chains(ev::Chain* first) noexcept;
 
   // Reading: positions are a chain and an index in it; null is the end.

@@ -78,6 +78,10 @@ void evbuffer::transfer(evbuffer& destination, std::size_t size) {
     last_ = nullptr;
     return destination.link_back(std::exchange(first_, nullptr));
   }
+  transfer_piecewise(destination, size);
+}
+
+void evbuffer::transfer_piecewise(evbuffer& destination, std::size_t size) {
   Chain* before = nullptr;  // the last chain that moves as a whole
   Chain* split = first_;
   std::size_t whole = 0;

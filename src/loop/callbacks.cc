@@ -40,6 +40,7 @@ class Prefetch {
   }
   [[gnu::always_inline]] static void fetch(std::uintptr_t begin) noexcept {
     constexpr std::uintptr_t cache_line = 64;
+#pragma GCC unroll 9
     for (std::uintptr_t at = begin; at < begin + size; at += cache_line) {
       __builtin_prefetch(reinterpret_cast<const void*>(at), 1);
     }
@@ -121,7 +122,7 @@ void event_base::drop_fired(event& ev) noexcept {
   note_pending(ev);
 }
 
-void event_base::call(const event& ev) noexcept {
+inline void event_base::call(const event& ev) noexcept {
   const event_callback_fn callback = ev.ev_evcallback.evcb_cb_union.evcb_callback;
   const int fd = ev.ev_fd;
   const short what = ev.ev_res;

@@ -134,25 +134,21 @@ EndOutput FdStream::shut_down_descriptor() noexcept {
 // --- events ---
 
 void FdStream::read_event(int, short what, void* self) {
-  static_cast<FdStream*>(self)->handle(EV_READ, what);
+  FdStream& stream = *static_cast<FdStream*>(self);
+  from_loop(stream, [&] {
+    if (what == EV_TIMEOUT) return stream.on_timeout(EV_READ);
+    if (stream.connecting_ && (!stream.finish_connecting() || stream.is_freed())) return;
+    stream.on_readable();
+  });
 }
 
 void FdStream::write_event(int, short what, void* self) {
-  static_cast<FdStream*>(self)->handle(EV_WRITE, what);
-}
-
-void FdStream::handle(short direction, short what) {
-  from_loop(*this, [&] {
-    if (what == EV_TIMEOUT) return on_timeout(direction);
-    if (connecting_) {
-      // Output that waited for the connection is listed to leave now.
-      if (!finish_connecting() || is_freed() || direction == EV_WRITE) return;
-    }
-    if (direction == EV_READ) {
-      on_readable();
-    } else {
-      on_writable();
-    }
+  FdStream& stream = *static_cast<FdStream*>(self);
+  from_loop(stream, [&] {
+    if (what == EV_TIMEOUT) return stream.on_timeout(EV_WRITE);
+    // Output that waited for the connection is listed to leave then.
+    if (stream.connecting_) return static_cast<void>(stream.finish_connecting());
+    stream.on_writable();
   });
 }
 

@@ -75,7 +75,6 @@ class FdStream : public Stream {
   static void write_event(int fd, short what, void* self);
   static void on_resolved(const ResolveRequest* request, int gai_error, addrinfo* list, void* self);
   static void on_attempt_done(const Connector* connector, int fd, int error, void* self);
-  void handle(short direction, short what);
   void assign_events(int fd);
   void begin_attempts(AddressList list);
   bool is_trying() const noexcept;
