@@ -25,7 +25,8 @@ bool Contenders::besides(const Turn& turn) const {
 
 std::uint64_t Contenders::weight(std::uint64_t all, std::uint64_t waiting) const {
   const std::uint64_t seen = seen_before_ == 0 ? all : std::max(seen_before_, seen_now_);
-  return std::max<std::uint64_t>({seen, waiting, longest_now_, longest_before_, 1});
+  const std::uint64_t most = std::max({seen, waiting, longest_now_, longest_before_});
+  return std::clamp<std::uint64_t>(most, 1, std::max<std::uint64_t>(all, 1));  // some have left
 }
 
 }  // namespace ev

@@ -53,6 +53,7 @@ void Lane::adopt(Turn& turn, std::uint32_t weight) {
   turn.seen_in_epoch_ = 0;
   turn.shared_seen_ = shared_;
   turn.lag_ = 0;
+  turn.doublings_ = 0;
   all_weight_ += weight;
 }
 
@@ -84,14 +85,18 @@ std::uint64_t Lane::claim(Seat& seat, std::uint64_t wanted, TimePoint now) {
   return seat.state_ == Seat::State::granted ? use_grant(seat, wanted) : 0;
 }
 
-// Tokens for a newcomer. Where somebody waits already, it has to queue behind.
+// Tokens for a newcomer. Where somebody waits already, it has to queue behind; and whoever has just
+// had its turn leaves what is over to those who are on their way back.
 std::uint64_t Lane::offer_at_once(Seat& seat, std::uint64_t wanted, TimePoint now) {
   const TimePoint served_at = root().served_at_;
+  const bool was_just_served = now < std::max(served_at, TimePoint{}) + service_spacing;
   if (seat.wants_more_ && seat.turn_at_ == served_at) return 0;
   std::uint64_t offer = wanted;
   for (Turn* turn = &seat; turn->lane_ != nullptr; turn = turn->lane_) {
     Lane& lane = *turn->lane_;
     if (!lane.empty() || lane.throttled()) return 0;
+    const bool has_had_its_turn = was_just_served && turn->turn_at_ == served_at;
+    if (has_had_its_turn && lane.contenders_.besides(*turn)) return 0;
     const std::int64_t have = std::max<std::int64_t>(lane.bucket_.available(now), 0);
     const Wide even = static_cast<Wide>(have) * turn->weight_ / lane.competing();
     offer = std::min(offer, std::max(lane.quantum(*turn), static_cast<std::uint64_t>(even)));
@@ -242,7 +247,7 @@ std::uint64_t Lane::largest_portion() const {
 std::uint64_t Lane::portion(const Seat& seat) const {
   auto due = static_cast<std::uint64_t>(seat.credit_);
   if (lane_ != nullptr && turns_.has_one()) {
-    due = contenders_.besides(seat) ? quantum(seat) : max_tokens;
+    due = contenders_.besides(seat) ? std::max(due, quantum(seat)) : max_tokens;
   }
   return std::min(due, largest_portion());
 }
@@ -250,11 +255,12 @@ std::uint64_t Lane::portion(const Seat& seat) const {
 // A child lane may overdraw its credit by one grant; as that is never more than its quantum, one
 // round makes up for it.
 std::uint64_t Lane::portion(Lane& child, TimePoint now) {
-  if (!child.assured_turn_.queued()) return std::min(largest_portion(), quantum(child));
-  child.assured_now(now);  // brings the level up to date
   const auto at_least_none = [](std::int64_t tokens) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(tokens, 0));
   };
+  if (!child.assured_turn_.queued())
+    return std::min(largest_portion(), std::max(quantum(child), at_least_none(child.credit_)));
+  child.assured_now(now);  // brings the level up to date
   const std::uint64_t due =
       at_least_none(child.assured_->level.tokens()) + at_least_none(child.lag_);
   return std::min(largest_portion(), std::max<std::uint64_t>(due, 1));
@@ -278,9 +284,10 @@ void Lane::insert(Turn& turn, TimePoint now) {
   if (empty()) bucket_.begin_wait(now);
   waiting_weight_ += turn.weight_;
   contenders_.note_queue(waiting_weight_);
-  const bool is_late = lags(turn);
+  const bool goes_on = turn.in_turn_ && turn.credit_ > 0;
+  const bool is_late = !goes_on && lags(turn);
   if (is_late) turn.credit_ = static_cast<std::int64_t>(quantum(turn));
-  if (is_late || (turn.in_turn_ && turn.credit_ > 0)) {
+  if (is_late || goes_on) {
     turns_.push_front(turn);
   } else {
     turns_.push_back(turn);
@@ -322,7 +329,7 @@ void Lane::leave_assured(Lane& child) {
 Turn* Lane::head(TimePoint served_at, TimePoint now) {
   if (Turn* first = assured_turns_.first()) return &static_cast<AssuredTurn*>(first)->owner;
   Turn& turn = *turns_.first();
-  const auto most = static_cast<std::int64_t>(quantum(turn));
+  std::int64_t most = turn_size(turn, now);
   if (turn.credit_ <= 0) {
     if (turn.turn_at_ == served_at) {
       if (const auto until = rest_before(turn, now)) {
@@ -331,10 +338,33 @@ Turn* Lane::head(TimePoint served_at, TimePoint now) {
       }
     }
     turn.turn_at_ = served_at;
+    note_solitude(turn, now);
+    most = turn_size(turn, now);
     turn.credit_ += most;
   }
   turn.credit_ = std::clamp<std::int64_t>(turn.credit_, 1, most);
   return &turn;
+}
+
+// A quantum; more for whoever is alone, since the weights of others make quanta small also while
+// those others want nothing.
+std::int64_t Lane::turn_size(const Turn& turn, TimePoint now) {
+  const std::uint64_t most = quantum(turn);
+  if (turn.doublings_ == 0) return static_cast<std::int64_t>(most);
+  const auto left = static_cast<std::uint64_t>(std::max<std::int64_t>(bucket_.available(now), 0));
+  const Wide larger = std::min(Wide{most} << turn.doublings_, Wide{std::max(most, left)});
+  return static_cast<std::int64_t>(larger);
+}
+
+// Each turn that begins without anybody else having been served since the last one is twice as
+// large, up to what there is; with others around they shrink again.
+void Lane::note_solitude(Turn& turn, TimePoint now) {
+  if (served_last_ != &turn || !turns_.has_one()) {
+    turn.doublings_ -= std::min<std::uint8_t>(turn.doublings_, 2);
+  } else if (Wide{quantum(turn)} << turn.doublings_ <
+             static_cast<Wide>(std::max<std::int64_t>(bucket_.available(now), 0))) {
+    ++turn.doublings_;
+  }
 }
 
 // Whoever has had its turn and is back first may find that nobody else waits: the others are still
@@ -448,6 +478,7 @@ void Lane::grant_next(TimePoint now) {
 void Lane::charge(Seat& seat, std::uint64_t tokens, TimePoint now) {
   seat.held_ = tokens;
   seat.granted_at_ = now;
+  seat.turn_at_ = root().served_at_;
   seat.credit_ -= static_cast<std::int64_t>(tokens);
   seat.in_turn_ = seat.credit_ > 0;
   seat.lane_->share_out(seat, tokens);
@@ -465,6 +496,7 @@ void Lane::charge(Seat& seat, std::uint64_t tokens, TimePoint now) {
 void Lane::charge_turn(Lane& child, std::uint64_t tokens, TimePoint now) {
   const bool goes_first = child.assured_turn_.queued();
   std::uint64_t assured = 0;
+  child.turn_at_ = root().served_at_;
   if (goes_first) {
     assured = std::min(tokens, static_cast<std::uint64_t>(child.assured_->level.tokens()));
     child.assured_->level.add(-static_cast<std::int64_t>(assured));
@@ -484,19 +516,24 @@ void Lane::charge_turn(Lane& child, std::uint64_t tokens, TimePoint now) {
 }
 
 void Lane::share_out(Turn& turn, std::uint64_t tokens) {
+  served_last_ = &turn;
   shared_ += tokens;
   count_part(turn);
   turn.lag_ -= static_cast<std::int64_t>(tokens);
 }
 
-// Adds to its lag its part of what was shared out since it was looked at last.
+// Adds to its lag its part of what was shared out since it was looked at last. Somebody who cannot
+// use its part makes all others seem to have had too much: so whoever is furthest ahead is the
+// measure, and they still differ from each other.
 void Lane::count_part(Turn& turn) {
-  const auto shared = static_cast<std::int64_t>(shared_ - turn.shared_seen_);
-  turn.shared_seen_ = shared_;
+  constexpr auto plenty = SignedWide{1} << 90;  // for the largest part of the smallest weight
   const auto all = static_cast<SignedWide>(competing());
-  const SignedWide lag = turn.lag_ + SignedWide{shared} * turn.weight_ / all;
+  const auto shared = std::min(static_cast<SignedWide>(shared_ - turn.shared_seen_), plenty);
+  const SignedWide lag = turn.lag_ + shared * turn.weight_ / all;
   const auto most = static_cast<SignedWide>(std::min<Wide>(2 * Wide{quantum(turn)}, max_tokens));
   turn.lag_ = static_cast<std::int64_t>(std::clamp(lag, -most, most));
+  if (lag < -most) shared_ += static_cast<Wide>(std::min(-most - lag, most) * all / turn.weight_);
+  turn.shared_seen_ = shared_;
 }
 
 // By more than waiting for the next turn explains: those of all others come before it.

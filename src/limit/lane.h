@@ -104,6 +104,8 @@ class Lane final : public Turn {
   void insert(Turn& turn, TimePoint now);
   void remove(Turn& turn, TimePoint now);
   void activate(TimePoint now);
+  std::int64_t turn_size(const Turn& turn, TimePoint now);
+  void note_solitude(Turn& turn, TimePoint now);
   void throttle(TimePoint until, TimePoint now);
   std::optional<TimePoint> rest_before(const Turn& turn, TimePoint now);
   TimePoint time_of(std::uint64_t lacking, TimePoint now);
@@ -131,7 +133,8 @@ class Lane final : public Turn {
   Ring turns_;
   Ring assured_turns_;
   AssuredTurn assured_turn_{*this};
-  std::uint64_t shared_ = 0;  // tokens handed out in turns, those of assured rates not counted
+  Wide shared_ = 0;  // tokens handed out in turns, those of assured rates not counted
+  const Turn* served_last_ = nullptr;  // to compare with only
   std::uint64_t all_weight_ = 0;
   std::uint64_t waiting_weight_ = 0;
   Contenders contenders_;

@@ -1,0 +1,141 @@
+// Two greedy siblings, streams or groups of streams, beside one that is held up by a limit of its
+// own: what that one leaves is shared as the weights say, and all of it is used.
+#include <gtest/gtest.h>
+
+#include "limit/simulation.h"
+
+namespace ev::test {
+namespace {
+
+constexpr double some_turns = 140'000;  // of 33,333 bytes each, at ticks of 100 ms
+
+enum class Shape { two_streams, group_and_stream, group_of_three_and_stream, two_groups };
+
+struct Siblings {
+  Shape shape;
+  RefillMode mode;
+  Duration tick;
+  bool held_up_in_a_group;
+};
+
+void PrintTo(const Siblings& value, std::ostream* out) {
+  static const char* const shapes[] = {"two_streams", "group_and_stream",
+                                       "group_of_three_and_stream", "two_groups"};
+  static const char* const modes[] = {"smooth", "ticks", "exact"};
+  *out << shapes[static_cast<int>(value.shape)] << '_' << modes[static_cast<int>(value.mode)] << '_'
+       << value.tick / 1ms << "ms" << (value.held_up_in_a_group ? "_grouped" : "");
+}
+
+std::vector<Siblings> all_siblings(Shape shape) {
+  std::vector<Siblings> rows;
+  for (const RefillMode mode : {RefillMode::smooth, RefillMode::ticks, RefillMode::exact}) {
+    for (const Duration tick : {1ms, 10ms, 100ms}) {
+      if (tick == 1ms && mode != RefillMode::smooth) continue;  // loses what late turns miss
+      for (const bool grouped : {false, true}) rows.push_back({shape, mode, tick, grouped});
+    }
+  }
+  return rows;
+}
+
+std::vector<Siblings> all_siblings() {
+  std::vector<Siblings> rows;
+  for (const Shape shape : {Shape::two_streams, Shape::group_and_stream,
+                            Shape::group_of_three_and_stream, Shape::two_groups}) {
+    const std::vector<Siblings> more = all_siblings(shape);
+    rows.insert(rows.end(), more.begin(), more.end());
+  }
+  return rows;
+}
+
+class SiblingsTest : public testing::TestWithParam<Siblings> {
+ protected:
+  static Limit limit(std::uint64_t rate, std::uint64_t bursts) {
+    return per_second(rate, GetParam().tick, bursts, GetParam().mode);
+  }
+
+  SimGroup& add_group(std::uint64_t rate, SimGroup& parent) {
+    groups_.push_back(std::make_unique<SimGroup>(simulation_, limit(rate, 2)));
+    EXPECT_TRUE(groups_.back()->set_parent(&parent, simulation_.now));
+    return *groups_.back();
+  }
+  SimStream& add_stream(SimGroup& group) {
+    SimStream& stream = simulation_.add_stream();
+    stream.largest_move = 16384;
+    stream.moves_per_turn = 16;  // as a socket that has more to read
+    stream.throttle.join(group, simulation_.now);
+    stream.start();
+    return stream;
+  }
+  void add_held_up(std::uint64_t rate) {
+    if (GetParam().held_up_in_a_group) {
+      add_stream(add_group(rate, link_));
+    } else {
+      const CfgRef own = make_cfg(limit(rate, 2));
+      add_stream(link_).throttle.set_cfg(own.get(), simulation_.now);
+    }
+  }
+
+  Simulation simulation_;
+  SimGroup link_{simulation_, limit(2'000'000, 2)};
+  std::vector<std::unique_ptr<SimGroup>> groups_;
+};
+
+INSTANTIATE_TEST_SUITE_P(All, SiblingsTest, testing::ValuesIn(all_siblings()),
+                         testing::PrintToStringParamName());
+
+TEST_P(SiblingsTest, ShareEvenly) {
+  const Shape shape = GetParam().shape;
+  SimGroup& one = shape == Shape::two_streams ? link_ : add_group(5'000'000, link_);
+  SimGroup& other = shape == Shape::two_groups ? add_group(5'000'000, link_) : link_;
+  std::vector<SimStream*> of_one;
+  for (int i = 0; i < (shape == Shape::group_of_three_and_stream ? 3 : 1); i++)
+    of_one.push_back(&add_stream(one));
+  const SimStream& of_other = add_stream(other);
+  add_held_up(100'000);
+  const auto moved_by_one = [&] {
+    std::uint64_t sum = 0;
+    for (const SimStream* stream : of_one) sum += stream->moved;
+    return static_cast<double>(sum);
+  };
+  const auto moved_by_other = [&] { return static_cast<double>(of_other.moved); };
+  simulation_.run_for(500ms);
+  const double one_before = moved_by_one();
+  const double other_before = moved_by_other();
+  for (int second = 1; second <= 10; second++) {
+    simulation_.run_for(1s);
+    EXPECT_NEAR(moved_by_one() - one_before, second * 950'000, some_turns) << second;
+    EXPECT_NEAR(moved_by_other() - other_before, second * 950'000, some_turns) << second;
+  }
+}
+
+class HeavySibling : public SiblingsTest {};
+
+INSTANTIATE_TEST_SUITE_P(All, HeavySibling, testing::ValuesIn(all_siblings(Shape::two_streams)),
+                         testing::PrintToStringParamName());
+
+// Its weight makes the quanta of the others small also while it wants nothing.
+TEST_P(HeavySibling, LeavesToTheOthersWhatItCannotUse) {
+  for (const std::uint32_t weight : {20U, 100U, 1000U, 1'000'000U, UINT32_MAX}) {
+    SimStream& light = add_stream(link_);
+    add_held_up(10'000);
+    if (GetParam().held_up_in_a_group) {
+      groups_.back()->set_weight(weight);
+    } else {
+      simulation_.streams.back()->throttle.set_weight(weight);
+    }
+    simulation_.run_for(200ms);
+    const std::uint64_t before = light.moved;
+    const std::uint64_t moves_before = light.moves;
+    simulation_.run_for(1s);
+    EXPECT_NEAR(static_cast<double>(light.moved - before), 1'990'000, 110'000) << weight;
+    EXPECT_LT(light.moves - moves_before, 5000) << weight;
+    light.throttle.leave(simulation_.now);
+    light.hunger = 0;
+    simulation_.streams.back()->throttle.leave(simulation_.now);
+    simulation_.streams.back()->hunger = 0;
+    simulation_.run_for(200ms);
+  }
+}
+
+}  // namespace
+}  // namespace ev::test
