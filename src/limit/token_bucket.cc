@@ -23,11 +23,25 @@ void TokenBucket::reconfigure(const Pacing& pacing, TimePoint now) {
     flow_.change_rate(limit.rate, now);
     ledger_.change_rate(limit.rate, now);
   }
+  const RefillMode old_mode = mode();
   pacing_ = &pacing;
+  if (mode() != old_mode) change_mode(old_mode, now);
   refilled_at_ = TimePoint::min();
   lead_ = Duration::zero();
   flow_.clip(limit.burst);
   ledger_.clip(limit.burst);
+}
+
+// One level is ahead of the other within a tick, and is not in debt for that by the new rate: strict
+// ticks bring all at their beginning, and an exact flow does not wait for their end.
+void TokenBucket::change_mode(RefillMode old_mode, TimePoint now) {
+  const TimePoint tick_began = ledger_.due_from();
+  if (old_mode == RefillMode::ticks) {
+    flow_.restart(ledger_.tokens(), later(tick_began, rate().tick));
+  } else if (old_mode == RefillMode::exact) {
+    ledger_.restart(flow_.tokens(), tick_began);
+    ledger_.add(-static_cast<std::int64_t>(rate().over(now - tick_began)));
+  }
 }
 
 std::uint64_t TokenBucket::capacity(TimePoint now) const {

@@ -88,6 +88,7 @@ class TokenBucket {
   std::int64_t available(TimePoint now);  // what grants come from
 
  private:
+  void change_mode(RefillMode old_mode, TimePoint now);
   std::uint64_t worthwhile(TimePoint now, std::uint64_t most, std::uint64_t least);
   void refill(TimePoint now);
   TimePoint earned_by(TimePoint now) const;

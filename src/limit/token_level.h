@@ -30,6 +30,11 @@ class TokenLevel {
 
   void add(std::int64_t tokens);  // negative: takes away; stops at the limits of the type
   void clip(std::uint64_t capacity);
+  void restart(std::int64_t tokens, TimePoint due_from) {
+    tokens_ = tokens;
+    remainder_ = 0;
+    earned_until_ = due_from;
+  }
   // The rate becomes another one: nothing is gained by it, and no wait becomes longer than one new
   // tick.
   void change_rate(const Rate& now_valid, TimePoint now);

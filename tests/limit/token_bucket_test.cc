@@ -123,6 +123,52 @@ TEST(TokenBucket, ChangingTheRateOverAndOverDoesNotStopTheFlow) {
   }
 }
 
+// Takes all that can be had, every millisecond, and answers how much that was.
+std::uint64_t drain(TokenBucket& bucket, TimePoint& now, Duration span) {
+  std::uint64_t sum = 0;
+  bucket.begin_wait(now);
+  for (const TimePoint end = now + span; now < end; now += 1ms) {
+    const std::int64_t have = bucket.available(now);
+    if (have <= 0) continue;
+    bucket.take(static_cast<std::uint64_t>(have), now);
+    sum += static_cast<std::uint64_t>(have);
+  }
+  return sum;
+}
+
+constexpr RefillMode all_modes[] = {RefillMode::smooth, RefillMode::ticks, RefillMode::exact};
+
+TEST(TokenBucket, AnotherModeLeavesNoDebtOfTheOldRate) {
+  for (const RefillMode before : all_modes) {
+    for (const RefillMode after : all_modes) {
+      for (const Duration busy : {1001ms, 1100ms, 1500ms, 1999ms}) {
+        TokenBucket bucket(limit(1'000'000, 1'000'000, 1s, before), t0);
+        TimePoint now = t0;
+        drain(bucket, now, busy);
+        bucket.reconfigure(limit(1000, 1000, 100ms, after), now);
+        EXPECT_GE(bucket.reported(now), -1000);
+        EXPECT_NEAR(static_cast<double>(drain(bucket, now, 2s)), 20'000, 1100)
+            << static_cast<int>(before) << " to " << static_cast<int>(after) << " after "
+            << busy / 1ms << " ms";
+        EXPECT_GE(bucket.reported(now), -1000);
+      }
+    }
+  }
+}
+
+TEST(TokenBucket, ChangingTheModeOverAndOverGainsNothing) {
+  for (const Duration between : {1ms, 7ms, 50ms, 99ms, 130ms}) {
+    TokenBucket bucket(limit(1000, 1000, 100ms), t0);
+    TimePoint now = t0;
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; now < t0 + 10s; i++) {
+      sum += drain(bucket, now, between);
+      bucket.reconfigure(limit(1000, 1000, 100ms, all_modes[i % 3]), now);
+    }
+    EXPECT_LE(sum, 102'000) << between / 1ms << " ms";
+  }
+}
+
 // The bound of exact mode, for every interval of a run: it holds for all if it holds for those that
 // end with a move.
 TEST(TokenBucket, ExactNeverExceedsTheArrivalCurve) {
