@@ -370,7 +370,7 @@ EVENT2_EXPORT_SYMBOL int event_del_block(struct event* ev);
  */
 EVENT2_EXPORT_SYMBOL void event_active(struct event* ev, int res, short ncalls);
 
-/** Make all events active that wait for one of these conditions on a descriptor. */
+/** Make all events active that wait for one of these conditions on a descriptor (>= 0). */
 EVENT2_EXPORT_SYMBOL void event_base_active_by_fd(struct event_base* base, evutil_socket_t fd,
                                                   short events);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <limits>
 #include <mutex>
 
 #include "loop/debug_mode.h"
@@ -304,7 +305,9 @@ const timeval* event_base::common_timeout(const timeval& duration) {
   std::lock_guard guard(lock_);
   timeval whole = duration;
   if (whole.tv_usec >= 1'000'000) {
-    whole.tv_sec += whole.tv_usec / 1'000'000;
+    constexpr time_t longest = std::numeric_limits<time_t>::max();
+    const time_t more = whole.tv_usec / 1'000'000;
+    whole.tv_sec = whole.tv_sec > longest - more ? longest : whole.tv_sec + more;
     whole.tv_usec %= 1'000'000;
   }
   return common_timeouts_.find_or_add(whole);

@@ -294,7 +294,9 @@ TEST(Loop, GivesCommonTimeoutsFixedAddresses) {
   FakeLoop loop;
   const timeval* first = loop->common_timeout({1, 500'000});
   EXPECT_EQ(loop->common_timeout({0, 1'500'000}), first);
-  int made = 1;
+  constexpr time_t longest = std::numeric_limits<time_t>::max();
+  EXPECT_EQ(loop->common_timeout({longest, 1'000'000})->tv_sec, longest);
+  int made = 2;
   while (loop->common_timeout({1000 + made, 0}) != nullptr) made++;
   EXPECT_EQ(made, 256);
 }
