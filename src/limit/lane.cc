@@ -524,14 +524,16 @@ void Lane::share_out(Turn& turn, std::uint64_t tokens) {
 
 // Adds to its lag its part of what was shared out since it was looked at last. Somebody who cannot
 // use its part makes all others seem to have had too much: so whoever is furthest ahead is the
-// measure, and they still differ from each other.
+// measure for all. There is a little more room behind than ahead, for between two looks at that one
+// the others fall back, and what is out of bounds is forgotten.
 void Lane::count_part(Turn& turn) {
   constexpr auto plenty = SignedWide{1} << 90;  // for the largest part of the smallest weight
   const auto all = static_cast<SignedWide>(competing());
   const auto shared = std::min(static_cast<SignedWide>(shared_ - turn.shared_seen_), plenty);
   const SignedWide lag = turn.lag_ + shared * turn.weight_ / all;
-  const auto most = static_cast<SignedWide>(std::min<Wide>(2 * Wide{quantum(turn)}, max_tokens));
-  turn.lag_ = static_cast<std::int64_t>(std::clamp(lag, -most, most));
+  const auto most =
+      static_cast<SignedWide>(std::min<Wide>(2 * Wide{quantum(turn)}, max_tokens / 2));
+  turn.lag_ = static_cast<std::int64_t>(std::clamp(lag, -most, most + most / 4));
   if (lag < -most) shared_ += static_cast<Wide>(std::min(-most - lag, most) * all / turn.weight_);
   turn.shared_seen_ = shared_;
 }

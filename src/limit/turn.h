@@ -2,7 +2,7 @@
 // to one stream (Seat) or to the streams of a child group (Lane). In a round each turn may move its
 // quantum, weight times the lane's unit; what it has left of it is its credit. Whoever leaves in
 // its turn and comes back at once goes on where it stopped. How far it is behind its part of what
-// all turns got is its lag; it is kept within two quanta, so that nobody saves up an absence.
+// all turns got is its lag; it is kept within a few quanta, so that nobody saves up an absence.
 #pragma once
 
 #include <cstdint>
@@ -44,7 +44,7 @@ class Turn {
   Wide shared_seen_ = 0;                  // of the lane: up to where our part has been counted
   std::int64_t lag_ = 0;                  // that part, less what we had of it
   TimePoint left_at_ = TimePoint::min();  // when it last left a ring
-  TimePoint turn_at_ = TimePoint::max();  // the service in or after which its last turn began
+  TimePoint turn_at_ = TimePoint::max();  // the service in or after which it last had something
   Ring* ring_ = nullptr;
   Turn* next_ = nullptr;
   Turn* previous_ = nullptr;

@@ -16,6 +16,8 @@ struct Siblings {
   RefillMode mode;
   Duration tick;
   bool held_up_in_a_group;
+  std::size_t largest_move;
+  bool last_armed_first;
 };
 
 void PrintTo(const Siblings& value, std::ostream* out) {
@@ -23,7 +25,9 @@ void PrintTo(const Siblings& value, std::ostream* out) {
                                        "group_of_three_and_stream", "two_groups"};
   static const char* const modes[] = {"smooth", "ticks", "exact"};
   *out << shapes[static_cast<int>(value.shape)] << '_' << modes[static_cast<int>(value.mode)] << '_'
-       << value.tick / 1ms << "ms" << (value.held_up_in_a_group ? "_grouped" : "");
+       << value.tick / 1ms << "ms_" << value.largest_move
+       << (value.held_up_in_a_group ? "_grouped" : "")
+       << (value.last_armed_first ? "_last_armed_first" : "");
 }
 
 std::vector<Siblings> all_siblings(Shape shape) {
@@ -31,7 +35,13 @@ std::vector<Siblings> all_siblings(Shape shape) {
   for (const RefillMode mode : {RefillMode::smooth, RefillMode::ticks, RefillMode::exact}) {
     for (const Duration tick : {1ms, 10ms, 100ms}) {
       if (tick == 1ms && mode != RefillMode::smooth) continue;  // loses what late turns miss
-      for (const bool grouped : {false, true}) rows.push_back({shape, mode, tick, grouped});
+      for (const bool grouped : {false, true}) {
+        // The second one goes into a turn, or into a third of one, without a remainder.
+        for (const std::size_t largest : {16384, 11111}) {
+          rows.push_back({shape, mode, tick, grouped, largest, false});
+          rows.push_back({shape, mode, tick, grouped, largest, true});
+        }
+      }
     }
   }
   return rows;
@@ -49,6 +59,8 @@ std::vector<Siblings> all_siblings() {
 
 class SiblingsTest : public testing::TestWithParam<Siblings> {
  protected:
+  SiblingsTest() { simulation_.last_armed_first = GetParam().last_armed_first; }
+
   static Limit limit(std::uint64_t rate, std::uint64_t bursts) {
     return per_second(rate, GetParam().tick, bursts, GetParam().mode);
   }
@@ -60,7 +72,7 @@ class SiblingsTest : public testing::TestWithParam<Siblings> {
   }
   SimStream& add_stream(SimGroup& group) {
     SimStream& stream = simulation_.add_stream();
-    stream.largest_move = 16384;
+    stream.largest_move = GetParam().largest_move;
     stream.moves_per_turn = 16;  // as a socket that has more to read
     stream.throttle.join(group, simulation_.now);
     stream.start();

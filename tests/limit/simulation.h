@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -54,6 +55,7 @@ class Timed {
  private:
   friend class Simulation;
   std::optional<TimePoint> due_;
+  std::int64_t armed_as_ = 0;
 };
 
 class SimGroup final : public RateGroup, public Timed {
@@ -105,19 +107,19 @@ class Simulation {
           stream->turn(direction);
         }
         if (now >= end) return;
-        if (!timers.empty() && timers.begin()->first <= now) fire_first();
+        if (!timers.empty() && std::get<TimePoint>(*timers.begin()) <= now) fire_first();
         continue;
       }
-      if (timers.empty() || timers.begin()->first > end) {
+      if (timers.empty() || std::get<TimePoint>(*timers.begin()) > end) {
         now = std::max(now, end);
         return;
       }
-      now = std::max(now, timers.begin()->first) + lateness;
+      now = std::max(now, std::get<TimePoint>(*timers.begin())) + lateness;
       fire_first();
     }
   }
   void fire_first() {
-    Timed& timed = *timers.begin()->second;
+    Timed& timed = *std::get<Timed*>(*timers.begin());
     timed.set_timer(std::nullopt);
     timed.on_timer();
   }
@@ -136,8 +138,10 @@ class Simulation {
 
   TimePoint now = start_time;
   Duration move_cost = 1us;
-  Duration lateness = 50us;  // of every timer
-  std::set<std::pair<TimePoint, Timed*>> timers;
+  Duration lateness = 50us;       // of every timer
+  bool last_armed_first = false;  // among timers of the same time
+  std::int64_t armed = 0;
+  std::set<std::tuple<TimePoint, std::int64_t, Timed*>> timers;
   std::deque<std::pair<SimStream*, Direction>> ready;
   std::vector<std::unique_ptr<SimStream>> streams;
   std::vector<std::uint64_t> windows;
@@ -146,9 +150,11 @@ class Simulation {
 };
 
 inline void Timed::set_timer(std::optional<TimePoint> when) {
-  if (due_) simulation_.timers.erase({*due_, this});
+  if (due_) simulation_.timers.erase({*due_, armed_as_, this});
   due_ = when;
-  if (due_) simulation_.timers.insert({*due_, this});
+  if (!due_) return;
+  armed_as_ = simulation_.last_armed_first ? --simulation_.armed : ++simulation_.armed;
+  simulation_.timers.insert({*due_, armed_as_, this});
 }
 
 inline SimGroup::SimGroup(Simulation& simulation, const Limit& limit)
