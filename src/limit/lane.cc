@@ -465,8 +465,9 @@ void Lane::grant_next(TimePoint now) {
     grant = std::min(grant, lane->lane_->portion(*lane, now));
   }
   for (Lane* lane = seat.lane_; lane != nullptr; lane = lane->lane_) {
-    const std::uint64_t offer = lane->bucket_.grant(now, grant);
-    if (offer == 0) return lane->throttle(lane->time_of(grant, now), now);
+    const std::uint64_t least = std::max(lane->bucket_.worth_waking(), lane->min_share_);
+    const std::uint64_t offer = lane->bucket_.grant(now, grant, least);
+    if (offer == 0) return lane->throttle(lane->time_of(std::min(grant, least), now), now);
     grant = offer;
   }
   charge(seat, grant, now);

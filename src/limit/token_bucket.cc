@@ -89,8 +89,8 @@ std::uint64_t TokenBucket::offer(TimePoint now, std::uint64_t wanted, std::uint6
   return worthwhile(now, most, std::min(most, least));
 }
 
-std::uint64_t TokenBucket::grant(TimePoint now, std::uint64_t wanted) {
-  return worthwhile(now, wanted, std::min(wanted, largest_transfer()));
+std::uint64_t TokenBucket::grant(TimePoint now, std::uint64_t wanted, std::uint64_t least) {
+  return worthwhile(now, wanted, std::min({wanted, least, largest_transfer()}));
 }
 
 std::uint64_t TokenBucket::worthwhile(TimePoint now, std::uint64_t most, std::uint64_t least) {

@@ -45,8 +45,8 @@ class TokenBucket {
   // waiting for it is worth while: a trickle of tiny transfers costs more than it moves.
   std::uint64_t offer(TimePoint now, std::uint64_t wanted, std::uint64_t least);
   // The same for one of those who wait in turn: what it moves in several transfers, if that is more
-  // than one may carry. All of `wanted`, or at least a transfer.
-  std::uint64_t grant(TimePoint now, std::uint64_t wanted);
+  // than one may carry. All of `wanted`, or at least `least` or a transfer.
+  std::uint64_t grant(TimePoint now, std::uint64_t wanted, std::uint64_t least);
   std::uint64_t largest_transfer() const { return pacing_->largest_take; }
   // `least` for somebody who has not been waiting.
   std::uint64_t worth_taking(TimePoint now) const;

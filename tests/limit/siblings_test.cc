@@ -120,6 +120,30 @@ TEST_P(SiblingsTest, ShareEvenly) {
   }
 }
 
+// It waits for its turn among the siblings as well. Were it to wait for a full bucket first, what
+// came meanwhile would be lost.
+TEST(LimitedGroup, GetsItsRateInPiecesBesideGreedySiblings) {
+  Simulation simulation;
+  SimGroup link(simulation, per_second(20'000'000, 100ms, 2));
+  SimGroup limited(simulation, per_second(500'000, 100ms, 2));
+  ASSERT_TRUE(limited.set_parent(&link, simulation.now));
+  for (int i = 0; i < 8; ++i) {
+    SimStream& stream = simulation.add_stream();
+    stream.throttle.join(i == 0 ? limited : link, simulation.now);
+    stream.largest_move = 16384;
+    stream.moves_per_turn = 16;
+    stream.start();
+  }
+  SimStream& stream = *simulation.streams.front();
+  simulation.run_for(1s);
+  for (int step = 0; step < 50; ++step) {
+    const std::uint64_t before = stream.moved;
+    simulation.run_for(200ms);
+    EXPECT_NEAR(static_cast<double>(stream.moved - before), 100'000, 50'000) << step;
+  }
+  EXPECT_NEAR(static_cast<double>(stream.moved), 5'500'000, 100'000);
+}
+
 class HeavySibling : public SiblingsTest {};
 
 INSTANTIATE_TEST_SUITE_P(All, HeavySibling, testing::ValuesIn(all_siblings(Shape::two_streams)),
