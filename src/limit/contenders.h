@@ -20,20 +20,31 @@ class Contenders {
   void note(Turn& turn, TimePoint now);
   // `waiting` is the weight in the queue, whenever that has grown.
   void note_queue(std::uint64_t waiting) {
-    if (waiting > longest_now_) longest_now_ = waiting;
+    if (waiting > now_.longest_queue) now_.longest_queue = waiting;
   }
+  // Handed out, and the parts that others did not use meanwhile.
+  void note_shared(std::int64_t tokens, Wide unused);
+
   // `all` is the weight of all members, `waiting` that of those in the queue. At least 1.
   std::uint64_t weight(std::uint64_t all, std::uint64_t waiting) const;
+  // How much of the weight `competing` uses its part, in units of 1/scale. At least 1.
+  static constexpr std::uint64_t scale = 256;
+  std::uint64_t served(std::uint64_t competing) const;
   // Whether somebody else has been seen.
   bool besides(const Turn& turn) const;
 
  private:
+  struct Epoch {
+    std::uint64_t seen = 0;
+    std::uint64_t longest_queue = 0;
+    Wide shared = 0;
+    Wide unused = 0;
+  };
+
   TimePoint epoch_ends_ = TimePoint::min();
   std::uint32_t epoch_ = 0;
-  std::uint64_t seen_now_ = 0;
-  std::uint64_t seen_before_ = 0;
-  std::uint64_t longest_now_ = 0;  // the queue
-  std::uint64_t longest_before_ = 0;
+  Epoch now_;
+  Epoch before_;
 };
 
 }  // namespace ev

@@ -13,10 +13,8 @@ using namespace std::chrono_literals;
 // its next turn.
 constexpr Duration round_length = 40ms;
 constexpr Duration longest_pace = 50ms;
-// With so many members that a round of full packets takes longer, quanta shrink only when it would
-// take longer than this.
+// The same with so many members that a round of full packets takes longer.
 constexpr Duration longest_round = 500ms;
-constexpr std::uint64_t packet = 1460;
 // Credit is kept over an absence of this length: a stream that was served is away for a turn of its
 // loop.
 constexpr Duration credit_life = 100ms;
@@ -24,7 +22,6 @@ constexpr Duration credit_life = 100ms;
 constexpr Duration grant_life = 100ms;
 // Lanes that become due one shortly after the other are served together.
 constexpr Duration service_spacing = 1ms;
-constexpr std::uint64_t largest_unit = std::uint64_t{1} << 30;
 
 }  // namespace
 
@@ -34,8 +31,23 @@ Lane::Lane(const Pacing& pacing, TimePoint now) : Turn(Kind::lane), bucket_(paci
 
 void Lane::derive() {
   const Rate& rate = bucket_.limit().rate;
-  round_bytes_ = rate.over(std::clamp(rate.tick / 2, round_length, longest_pace));
-  horizon_bytes_ = rate.over(longest_round);
+  round_ = {rate.over(std::clamp(rate.tick / 2, round_length, longest_pace)),
+            rate.over(longest_round)};
+  divided_at_ = TimePoint::min();
+}
+
+// A child group gets its part of the rounds above, however high its own limit is, and that is what
+// it has for rounds of its own. They take two of those above: what it was late for, and what its
+// bucket gathered meanwhile, must find room in a turn.
+void Lane::divide(TimePoint now) {
+  if (now == divided_at_) return;
+  divided_at_ = now;
+  if (lane_ == nullptr) return shares_.divide(round_, 1, min_share_);
+  lane_->divide(now);
+  const Shares::Round part = lane_->shares_.part_of(*this);
+  const Shares::Round round = {std::min(round_.bytes, part.bytes + assured_round_),
+                               std::min(round_.longest, part.longest + assured_round_)};
+  shares_.divide(round, 2, min_share_);
 }
 
 Lane& Lane::root() {
@@ -46,32 +58,29 @@ Lane& Lane::root() {
 
 void Lane::adopt(Turn& turn, std::uint32_t weight) {
   turn.lane_ = this;
-  turn.weight_ = weight;
   turn.credit_ = 0;
   turn.left_at_ = TimePoint::min();
   turn.turn_at_ = TimePoint::max();
-  turn.seen_in_epoch_ = 0;
-  turn.shared_seen_ = shared_;
-  turn.lag_ = 0;
-  turn.doublings_ = 0;
-  all_weight_ += weight;
+  shares_.adopt(turn, weight);
+  divided_at_ = TimePoint::min();
 }
 
 void Lane::dismiss(Turn& turn) {
-  all_weight_ -= turn.weight_;
+  shares_.dismiss(turn);
   turn.lane_ = nullptr;
+  divided_at_ = TimePoint::min();
 }
 
 void Lane::reweigh(Turn& turn, std::uint32_t weight) {
-  all_weight_ += weight - std::uint64_t{turn.weight_};
-  if (turn.ring_ == &turns_) waiting_weight_ += weight - std::uint64_t{turn.weight_};
-  turn.weight_ = weight;
+  shares_.reweigh(turn, weight, turn.ring_ == &turns_);
+  divided_at_ = TimePoint::min();
 }
 
 std::uint64_t Lane::claim(Seat& seat, std::uint64_t wanted, TimePoint now) {
   for (Turn* turn = &seat; turn->lane_ != nullptr; turn = turn->lane_) {
-    turn->lane_->contenders_.note(*turn, now);
+    turn->lane_->shares_.note(*turn, now);
   }
+  divide(now);
   if (seat.state_ == Seat::State::moving) settle(seat, 0, 0, now);
   if (seat.state_ == Seat::State::waiting) return 0;
   if (seat.state_ == Seat::State::granted) return use_grant(seat, wanted);
@@ -96,10 +105,10 @@ std::uint64_t Lane::offer_at_once(Seat& seat, std::uint64_t wanted, TimePoint no
     Lane& lane = *turn->lane_;
     if (!lane.empty() || lane.throttled()) return 0;
     const bool has_had_its_turn = was_just_served && turn->turn_at_ == served_at;
-    if (has_had_its_turn && lane.contenders_.besides(*turn)) return 0;
+    if (has_had_its_turn && lane.shares_.besides(*turn)) return 0;
     const std::int64_t have = std::max<std::int64_t>(lane.bucket_.available(now), 0);
-    const Wide even = static_cast<Wide>(have) * turn->weight_ / lane.competing();
-    offer = std::min(offer, std::max(lane.quantum(*turn), static_cast<std::uint64_t>(even)));
+    const std::uint64_t even = lane.shares_.even_part(*turn, static_cast<std::uint64_t>(have));
+    offer = std::min(offer, std::max(lane.shares_.quantum(*turn), even));
     offer = lane.bucket_.offer(now, offer, lane.bucket_.worth_taking(now));
     if (offer == 0) return 0;
   }
@@ -151,9 +160,9 @@ void Lane::decline(Seat& seat, std::uint64_t used, TimePoint now) {
   seat.wants_more_ = false;
   seat.state_ = Seat::State::idle;
   give_back(seat, now);
-  seat.lag_ = std::min<std::int64_t>(seat.lag_, 0);
+  shares_.note_content(seat);
   for (Lane* lane = this; lane->empty() && lane->lane_ != nullptr; lane = lane->lane_) {
-    lane->lag_ = std::min<std::int64_t>(lane->lag_, 0);
+    lane->lane_->shares_.note_content(*lane);
   }
   if (is_most) hand_on(now);
 }
@@ -180,18 +189,18 @@ void Lane::give_back(Seat& seat, TimePoint now) {
   }
 }
 
-// As if it had never had them. A seat begins its next turn anew.
+// A seat begins its next turn anew.
 void Lane::take_back(Turn& turn, std::uint64_t tokens) {
   const bool is_lane = turn.kind_ == Kind::lane;
   if (is_lane && turn.queued()) {
-    const std::uint64_t most = quantum(turn);
+    const bool was_over = turn.credit_ <= 0;
+    const std::uint64_t most = shares_.quantum(turn);
     turn.credit_ += static_cast<std::int64_t>(std::min(tokens, most));
     turn.credit_ = std::min(turn.credit_, static_cast<std::int64_t>(most));
-    if (turn.credit_ > 0) turns_.bring_to_front(turn);
+    if (was_over && turn.credit_ > 0) turns_.bring_to_front(turn);
   }
   if (is_lane && static_cast<Lane&>(turn).assured_) return;  // they may be of its assured rate
-  shared_ -= tokens;
-  turn.lag_ += static_cast<std::int64_t>(tokens);
+  shares_.take_back(turn, tokens);
 }
 
 void Lane::cancel(Seat& seat, TimePoint now) {
@@ -221,18 +230,11 @@ std::uint64_t Lane::share(const Seat& seat, TimePoint now) {
     Lane& lane = *turn->lane_;
     const std::int64_t have = lane.reported(now);
     if (have <= 0) return 0;
-    const Wide even = static_cast<Wide>(have) * turn->weight_ / lane.all_weight_;
-    const std::uint64_t part = std::max(static_cast<std::uint64_t>(even), lane.min_share_);
-    least = std::min({least, part, static_cast<std::uint64_t>(have)});
+    const auto tokens = static_cast<std::uint64_t>(have);
+    const std::uint64_t part = std::max(lane.shares_.least_part(*turn, tokens), lane.min_share_);
+    least = std::min({least, part, tokens});
   }
   return least;
-}
-
-std::uint64_t Lane::quantum(const Turn& turn) const {
-  const std::uint64_t all = competing();
-  const std::uint64_t unit = std::max(
-      {round_bytes_ / all, std::min(packet, horizon_bytes_ / all), min_share_, std::uint64_t{1}});
-  return std::min(unit, largest_unit) * turn.weight_;
 }
 
 // The most that one gets in one grant. That the sum of all comes evenly is up to the root.
@@ -247,7 +249,7 @@ std::uint64_t Lane::largest_portion() const {
 std::uint64_t Lane::portion(const Seat& seat) const {
   auto due = static_cast<std::uint64_t>(seat.credit_);
   if (lane_ != nullptr && turns_.has_one()) {
-    due = contenders_.besides(seat) ? std::max(due, quantum(seat)) : max_tokens;
+    due = shares_.besides(seat) ? std::max(due, shares_.quantum(seat)) : max_tokens;
   }
   return std::min(due, largest_portion());
 }
@@ -259,10 +261,10 @@ std::uint64_t Lane::portion(Lane& child, TimePoint now) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(tokens, 0));
   };
   if (!child.assured_turn_.queued())
-    return std::min(largest_portion(), std::max(quantum(child), at_least_none(child.credit_)));
+    return std::min(largest_portion(),
+                    std::max(shares_.quantum(child), at_least_none(child.credit_)));
   child.assured_now(now);  // brings the level up to date
-  const std::uint64_t due =
-      at_least_none(child.assured_->level.tokens()) + at_least_none(child.lag_);
+  const std::uint64_t due = at_least_none(child.assured_->level.tokens()) + shares_.lag(child);
   return std::min(largest_portion(), std::max<std::uint64_t>(due, 1));
 }
 
@@ -276,17 +278,16 @@ bool Lane::assured_now(TimePoint now) {
 // would else wait a whole round for each of the small portions it can use, and never get its part.
 void Lane::insert(Turn& turn, TimePoint now) {
   const bool gone_long = turn.left_at_ == TimePoint::min() || now - turn.left_at_ > credit_life;
-  count_part(turn);
+  shares_.count_part(turn);
   if (gone_long) {
     turn.credit_ = 0;
     turn.lag_ = std::max<std::int64_t>(turn.lag_, 0);
   }
   if (empty()) bucket_.begin_wait(now);
-  waiting_weight_ += turn.weight_;
-  contenders_.note_queue(waiting_weight_);
+  shares_.enter_queue(turn);
   const bool goes_on = turn.in_turn_ && turn.credit_ > 0;
-  const bool is_late = !goes_on && lags(turn);
-  if (is_late) turn.credit_ = static_cast<std::int64_t>(quantum(turn));
+  const bool is_late = !goes_on && shares_.is_late(turn);
+  if (is_late) turn.credit_ = static_cast<std::int64_t>(shares_.quantum(turn));
   if (is_late || goes_on) {
     turns_.push_front(turn);
   } else {
@@ -297,7 +298,7 @@ void Lane::insert(Turn& turn, TimePoint now) {
 
 void Lane::remove(Turn& turn, TimePoint now) {
   turn.ring_->remove(turn);
-  waiting_weight_ -= turn.weight_;
+  shares_.leave_queue(turn);
   turn.left_at_ = now;
   if (turn.kind_ == Kind::lane) leave_assured(static_cast<Lane&>(turn));
   if (!empty()) return;
@@ -329,42 +330,20 @@ void Lane::leave_assured(Lane& child) {
 Turn* Lane::head(TimePoint served_at, TimePoint now) {
   if (Turn* first = assured_turns_.first()) return &static_cast<AssuredTurn*>(first)->owner;
   Turn& turn = *turns_.first();
-  std::int64_t most = turn_size(turn, now);
-  if (turn.credit_ <= 0) {
-    if (turn.turn_at_ == served_at) {
-      if (const auto until = rest_before(turn, now)) {
-        throttle(*until, now);
-        return nullptr;
-      }
+  if (turn.credit_ <= 0 && turn.turn_at_ == served_at) {
+    if (const auto until = rest_before(turn, now)) {
+      throttle(*until, now);
+      return nullptr;
     }
+  }
+  divide(now);
+  const auto most = static_cast<std::int64_t>(shares_.quantum(turn));
+  if (turn.credit_ <= 0) {
     turn.turn_at_ = served_at;
-    note_solitude(turn, now);
-    most = turn_size(turn, now);
     turn.credit_ += most;
   }
   turn.credit_ = std::clamp<std::int64_t>(turn.credit_, 1, most);
   return &turn;
-}
-
-// A quantum; more for whoever is alone, since the weights of others make quanta small also while
-// those others want nothing.
-std::int64_t Lane::turn_size(const Turn& turn, TimePoint now) {
-  const std::uint64_t most = quantum(turn);
-  if (turn.doublings_ == 0) return static_cast<std::int64_t>(most);
-  const auto left = static_cast<std::uint64_t>(std::max<std::int64_t>(bucket_.available(now), 0));
-  const Wide larger = std::min(Wide{most} << turn.doublings_, Wide{std::max(most, left)});
-  return static_cast<std::int64_t>(larger);
-}
-
-// Each turn that begins without anybody else having been served since the last one is twice as
-// large, up to what there is; with others around they shrink again.
-void Lane::note_solitude(Turn& turn, TimePoint now) {
-  if (served_last_ != &turn || !turns_.has_one()) {
-    turn.doublings_ -= std::min<std::uint8_t>(turn.doublings_, 2);
-  } else if (Wide{quantum(turn)} << turn.doublings_ <
-             static_cast<Wide>(std::max<std::int64_t>(bucket_.available(now), 0))) {
-    ++turn.doublings_;
-  }
 }
 
 // Whoever has had its turn and is back first may find that nobody else waits: the others are still
@@ -376,7 +355,7 @@ std::optional<TimePoint> Lane::rest_before(const Turn& turn, TimePoint now) {
   if (left <= 0) return std::nullopt;
   const bool is_seat = turn.kind_ == Kind::seat;
   if (is_seat && static_cast<const Seat&>(turn).got_it_at_once_) return now;
-  if (!contenders_.besides(turn)) return std::nullopt;
+  if (!shares_.besides(turn)) return std::nullopt;
   if (!bucket_.is_flowing(now)) return now;
   if (left >= static_cast<std::int64_t>(bucket_.worth_waking())) return std::nullopt;
   return time_of(0, now);
@@ -464,10 +443,13 @@ void Lane::grant_next(TimePoint now) {
   for (Lane* lane = seat.lane_; lane->lane_ != nullptr; lane = lane->lane_) {
     grant = std::min(grant, lane->lane_->portion(*lane, now));
   }
-  for (Lane* lane = seat.lane_; lane != nullptr; lane = lane->lane_) {
-    const std::uint64_t least = std::max(lane->bucket_.worth_waking(), lane->min_share_);
-    const std::uint64_t offer = lane->bucket_.grant(now, grant, least);
-    if (offer == 0) return lane->throttle(lane->time_of(std::min(grant, least), now), now);
+  for (const Turn* next = &seat; next->lane_ != nullptr; next = next->lane_) {
+    Lane& lane = *next->lane_;
+    const std::uint64_t least = std::max(lane.bucket_.worth_waking(), lane.min_share_);
+    std::uint64_t offer = lane.bucket_.grant(now, grant, least);
+    if (offer == 0 && !lane.shares_.besides(*next))
+      offer = lane.bucket_.rest_of_savings(now, grant);
+    if (offer == 0) return lane.throttle(lane.time_of(std::min(grant, least), now), now);
     grant = offer;
   }
   charge(seat, grant, now);
@@ -482,7 +464,7 @@ void Lane::charge(Seat& seat, std::uint64_t tokens, TimePoint now) {
   seat.turn_at_ = root().served_at_;
   seat.credit_ -= static_cast<std::int64_t>(tokens);
   seat.in_turn_ = seat.credit_ > 0;
-  seat.lane_->share_out(seat, tokens);
+  seat.lane_->shares_.charge(seat, tokens);
   for (Lane* lane = seat.lane_; lane != nullptr; lane = lane->lane_) {
     lane->bucket_.reserve(tokens, now);
     if (lane->lane_ != nullptr) lane->lane_->charge_turn(*lane, tokens, now);
@@ -505,9 +487,9 @@ void Lane::charge_turn(Lane& child, std::uint64_t tokens, TimePoint now) {
     child.credit_ -= static_cast<std::int64_t>(tokens);
     child.in_turn_ = child.credit_ > 0;
   }
-  share_out(child, tokens - assured);
+  shares_.charge(child, tokens - assured);
   if (!goes_first) {
-    if (!child.in_turn_) turns_.rotate();
+    if (!child.in_turn_) end_turn(child);
     return;
   }
   assured_turns_.rotate();
@@ -516,34 +498,10 @@ void Lane::charge_turn(Lane& child, std::uint64_t tokens, TimePoint now) {
   enter_assured(child, now);
 }
 
-void Lane::share_out(Turn& turn, std::uint64_t tokens) {
-  served_last_ = &turn;
-  shared_ += tokens;
-  count_part(turn);
-  turn.lag_ -= static_cast<std::int64_t>(tokens);
-}
-
-// Adds to its lag its part of what was shared out since it was looked at last. Somebody who cannot
-// use its part makes all others seem to have had too much: so whoever is furthest ahead is the
-// measure for all. There is a little more room behind than ahead, for between two looks at that one
-// the others fall back, and what is out of bounds is forgotten.
-void Lane::count_part(Turn& turn) {
-  constexpr auto plenty = SignedWide{1} << 90;  // for the largest part of the smallest weight
-  const auto all = static_cast<SignedWide>(competing());
-  const auto shared = std::min(static_cast<SignedWide>(shared_ - turn.shared_seen_), plenty);
-  const SignedWide lag = turn.lag_ + shared * turn.weight_ / all;
-  const auto most =
-      static_cast<SignedWide>(std::min<Wide>(2 * Wide{quantum(turn)}, max_tokens / 2));
-  turn.lag_ = static_cast<std::int64_t>(std::clamp(lag, -most, most + most / 4));
-  if (lag < -most) shared_ += static_cast<Wide>(std::min(-most - lag, most) * all / turn.weight_);
-  turn.shared_seen_ = shared_;
-}
-
-// By more than waiting for the next turn explains: those of all others come before it.
-bool Lane::lags(const Turn& turn) const {
-  const std::uint64_t all = competing();
-  const std::uint64_t others = all - std::min<std::uint64_t>(all, turn.weight_);
-  return turn.lag_ > static_cast<std::int64_t>(Wide{quantum(turn)} * others / all);
+// Of a child lane that goes on waiting: whoever is late goes first, as in insert().
+void Lane::end_turn(Turn& turn) {
+  if (!shares_.is_late(turn)) return turns_.rotate();
+  turn.credit_ = static_cast<std::int64_t>(shares_.quantum(turn));
 }
 
 std::optional<TimePoint> Lane::next_service() const {
@@ -578,7 +536,10 @@ void Lane::set_assured(const std::optional<Rate>& rate, TimePoint now) {
   const bool was_queued = lane_ != nullptr && queued();
   if (was_queued) lane_->remove(*this, now);
   assured_.reset();
+  assured_round_ = 0;
+  divided_at_ = TimePoint::min();
   if (rate) {
+    assured_round_ = rate->over(round_length);
     const std::uint64_t capacity = std::max<std::uint64_t>(rate->over(credit_life), 1);
     const std::uint64_t some = std::max<std::uint64_t>(capacity / 16, 1);
     assured_.emplace(Assured{*rate, capacity, some, TokenLevel(capacity, now)});

@@ -20,8 +20,8 @@
 
 #include <optional>
 
-#include "limit/contenders.h"
 #include "limit/seat.h"
+#include "limit/shares.h"
 #include "limit/stats.h"
 #include "limit/token_bucket.h"
 #include "limit/turn.h"
@@ -56,7 +56,10 @@ class Lane final : public Turn {
   Seat* take_woken();
 
   void reconfigure(const Pacing& pacing, TimePoint now);
-  void set_min_share(std::uint64_t bytes) { min_share_ = bytes; }
+  void set_min_share(std::uint64_t bytes) {
+    min_share_ = bytes;
+    divided_at_ = TimePoint::min();
+  }
   // Below this rate the lane goes before its siblings; what exceeds it, up to the lane's own rate,
   // is borrowed from what they leave. Empty: everything is borrowed.
   void set_assured(const std::optional<Rate>& rate, TimePoint now);
@@ -85,9 +88,7 @@ class Lane final : public Turn {
   bool empty() const { return turns_.empty(); }
   bool throttled() const { return throttle_hook_.queued; }
 
-  // The weight that shares in what there is; at least 1.
-  std::uint64_t competing() const { return contenders_.weight(all_weight_, waiting_weight_); }
-  std::uint64_t quantum(const Turn& turn) const;
+  void divide(TimePoint now);
   std::uint64_t largest_portion() const;
   std::uint64_t portion(const Seat& seat) const;
   std::uint64_t portion(Lane& child, TimePoint now);
@@ -104,8 +105,6 @@ class Lane final : public Turn {
   void insert(Turn& turn, TimePoint now);
   void remove(Turn& turn, TimePoint now);
   void activate(TimePoint now);
-  std::int64_t turn_size(const Turn& turn, TimePoint now);
-  void note_solitude(Turn& turn, TimePoint now);
   void throttle(TimePoint until, TimePoint now);
   std::optional<TimePoint> rest_before(const Turn& turn, TimePoint now);
   TimePoint time_of(std::uint64_t lacking, TimePoint now);
@@ -117,27 +116,22 @@ class Lane final : public Turn {
   void grant_next(TimePoint now);
   void charge(Seat& seat, std::uint64_t tokens, TimePoint now);
   void charge_turn(Lane& child, std::uint64_t tokens, TimePoint now);
-  void share_out(Turn& turn, std::uint64_t tokens);
   void take_back(Turn& turn, std::uint64_t tokens);
-  void count_part(Turn& turn);
-  bool lags(const Turn& turn) const;
+  void end_turn(Turn& turn);
   void enter_assured(Lane& child, TimePoint now);
   void leave_assured(Lane& child);
 
   TokenBucket bucket_;
   std::optional<Assured> assured_;
   std::uint64_t min_share_ = 0;
-  std::uint64_t round_bytes_ = 0;    // what one round should take, see derive()
-  std::uint64_t horizon_bytes_ = 0;  // what the longest round should take
+  Shares::Round round_;              // by our own rate
+  std::uint64_t assured_round_ = 0;  // what is assured of that
+  TimePoint divided_at_ = TimePoint::min();
 
   Ring turns_;
   Ring assured_turns_;
   AssuredTurn assured_turn_{*this};
-  Wide shared_ = 0;  // tokens handed out in turns, those of assured rates not counted
-  const Turn* served_last_ = nullptr;  // to compare with only
-  std::uint64_t all_weight_ = 0;
-  std::uint64_t waiting_weight_ = 0;
-  Contenders contenders_;
+  Shares shares_;  // of what is not of an assured rate
   WakeHook throttle_hook_{*this};
   WakeHook promotion_hook_{*this};
 

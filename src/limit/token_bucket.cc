@@ -93,6 +93,12 @@ std::uint64_t TokenBucket::grant(TimePoint now, std::uint64_t wanted, std::uint6
   return worthwhile(now, wanted, std::min({wanted, least, largest_transfer()}));
 }
 
+std::uint64_t TokenBucket::rest_of_savings(TimePoint now, std::uint64_t wanted) {
+  const bool lived_on_savings = granted_ > pacing_->chunk + pacing_->chunk / 2;
+  granted_ = 0;
+  return lived_on_savings ? worthwhile(now, wanted, 1) : 0;
+}
+
 std::uint64_t TokenBucket::worthwhile(TimePoint now, std::uint64_t most, std::uint64_t least) {
   const std::int64_t have = available(now);
   if (have <= 0) return 0;
@@ -124,6 +130,7 @@ void TokenBucket::adjust(std::int64_t tokens) {
 void TokenBucket::reserve(std::uint64_t tokens, TimePoint now) {
   take(tokens, now);
   reserved_ += tokens;
+  granted_ = std::min(granted_ + tokens, max_tokens);
 }
 
 void TokenBucket::settle(std::uint64_t reserved, std::uint64_t used, TimePoint now) {

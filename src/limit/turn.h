@@ -35,14 +35,15 @@ class Turn {
   friend class Lane;
   friend class Ring;
   friend class Contenders;
+  friend class Shares;
 
   const Kind kind_;
   std::uint32_t seen_in_epoch_ = 0;
-  std::uint8_t doublings_ = 0;            // of its quantum, while it is alone
   bool in_turn_ = false;                  // has had some of its turn, and not all
   std::int64_t credit_ = 0;               // below zero: took more than its turn, next time less
   Wide shared_seen_ = 0;                  // of the lane: up to where our part has been counted
-  std::int64_t lag_ = 0;                  // that part, less what we had of it
+  std::int64_t lag_ = 0;                  // that part, less what we had of it by then
+  std::int64_t had_ = 0;                  // since then
   TimePoint left_at_ = TimePoint::min();  // when it last left a ring
   TimePoint turn_at_ = TimePoint::max();  // the service in or after which it last had something
   Ring* ring_ = nullptr;

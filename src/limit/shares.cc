@@ -1,0 +1,115 @@
+#include "limit/shares.h"
+
+#include <algorithm>
+
+namespace ev {
+namespace {
+
+constexpr std::uint64_t packet = 1460;
+constexpr std::uint64_t largest_unit = std::uint64_t{1} << 30;
+constexpr auto plenty = SignedWide{1} << 90;  // the largest part of the smallest weight is less
+
+std::uint64_t fraction(std::uint64_t tokens, std::uint64_t weight, std::uint64_t of) {
+  return static_cast<std::uint64_t>(std::min(Wide{tokens} * weight / of, Wide{tokens}));
+}
+
+}  // namespace
+
+void Shares::adopt(Turn& turn, std::uint32_t weight) {
+  turn.weight_ = weight;
+  turn.seen_in_epoch_ = 0;
+  turn.shared_seen_ = shared_;
+  turn.lag_ = 0;
+  turn.had_ = 0;
+  all_weight_ += weight;
+}
+
+void Shares::reweigh(Turn& turn, std::uint32_t weight, bool waits) {
+  all_weight_ += weight - std::uint64_t{turn.weight_};
+  if (waits) waiting_weight_ += weight - std::uint64_t{turn.weight_};
+  turn.weight_ = weight;
+}
+
+void Shares::enter_queue(const Turn& turn) {
+  waiting_weight_ += turn.weight_;
+  contenders_.note_queue(waiting_weight_);
+}
+
+// With so many members that a round of full packets would take too long, quanta are smaller.
+void Shares::divide(const Round& round, unsigned length, std::uint64_t min_share) {
+  round_ = round;
+  served_weight_ = contenders_.served(competing());
+  const std::uint64_t even = length * fraction(round.bytes, Contenders::scale, served_weight_);
+  const std::uint64_t most = fraction(round.longest, Contenders::scale, served_weight_);
+  const std::uint64_t unit = std::max({even, std::min(packet, most), min_share, std::uint64_t{1}});
+  unit_ = std::min(unit, largest_unit);
+}
+
+Shares::Round Shares::part_of(const Turn& turn) const {
+  const std::uint64_t weight = turn.weight_ * Contenders::scale;
+  return {fraction(round_.bytes, weight, served_weight_),
+          fraction(round_.longest, weight, served_weight_)};
+}
+
+std::uint64_t Shares::even_part(const Turn& turn, std::uint64_t tokens) const {
+  return fraction(tokens, turn.weight_, competing());
+}
+
+std::uint64_t Shares::least_part(const Turn& turn, std::uint64_t tokens) const {
+  return fraction(tokens, turn.weight_, all_weight_);
+}
+
+// Two quanta.
+std::int64_t Shares::furthest_ahead(const Turn& turn) const {
+  return static_cast<std::int64_t>(std::min<Wide>(2 * Wide{quantum(turn)}, max_tokens / 2));
+}
+
+void Shares::charge(Turn& turn, std::uint64_t tokens) {
+  count_part(turn);
+  shared_ += tokens;
+  turn.had_ += static_cast<std::int64_t>(tokens);
+}
+
+void Shares::take_back(Turn& turn, std::uint64_t tokens) {
+  shared_ -= tokens;
+  turn.had_ -= static_cast<std::int64_t>(tokens);
+}
+
+// Somebody who cannot use its part makes all others seem to have had too much. So whoever is
+// furthest ahead is the measure for all: instead of letting it get further ahead, the parts of all
+// grow until it is where it may be. (Unless it is there because quanta have become smaller, that
+// tells how much is not used.) There is a little more room behind than ahead, as the others fall
+// back until the one ahead has its next turn; what is out of bounds there is forgotten, so nobody
+// saves up an absence.
+void Shares::count_part(Turn& turn) {
+  const auto all = static_cast<SignedWide>(competing());
+  const auto shared = std::min(static_cast<SignedWide>(shared_ - turn.shared_seen_), plenty);
+  const SignedWide before = turn.lag_ + shared * turn.weight_ / all;
+  const SignedWide lag = before - turn.had_;
+  const SignedWide most = furthest_ahead(turn);
+  const SignedWide beyond = std::max<SignedWide>(-most - lag, 0);
+  const SignedWide beyond_before = std::max<SignedWide>(-most - before, 0);
+  const auto grown = [&](SignedWide part) {
+    return static_cast<Wide>(std::min(std::max<SignedWide>(part, 0) * all / turn.weight_, plenty));
+  };
+  shared_ += grown(beyond);
+  contenders_.note_shared(turn.had_, grown(beyond - beyond_before));
+  turn.lag_ = static_cast<std::int64_t>(std::clamp<SignedWide>(lag, -most, most + most / 4));
+  turn.had_ = 0;
+  turn.shared_seen_ = shared_;
+}
+
+void Shares::note_content(Turn& turn) { turn.lag_ = std::min(turn.lag_, turn.had_); }
+
+std::uint64_t Shares::lag(const Turn& turn) const {
+  const SignedWide lag = SignedWide{turn.lag_} - turn.had_;
+  return static_cast<std::uint64_t>(std::clamp<SignedWide>(lag, 0, max_tokens));
+}
+
+bool Shares::is_late(const Turn& turn) const {
+  const std::uint64_t own = turn.weight_ * Contenders::scale;
+  const std::uint64_t others = served_weight_ - std::min(served_weight_, own);
+  return lag(turn) > Wide{quantum(turn)} * others / served_weight_;
+}
+
+}  // namespace ev
