@@ -13,6 +13,7 @@ void Contenders::note(Turn& turn, TimePoint now) {
     if (++epoch_ == 0) epoch_ = 1;
   }
   if (turn.seen_in_epoch_ == epoch_) return;
+  if (turn.seen_in_epoch_ == 0 || turn.seen_in_epoch_ != epoch_ - 1) now_.returned += turn.weight();
   turn.seen_in_epoch_ = epoch_;
   now_.seen += turn.weight();
 }
@@ -41,7 +42,9 @@ std::uint64_t Contenders::served(std::uint64_t competing) const {
     due >>= 32;
   }
   if (due == 0) return competing * scale;
-  return static_cast<std::uint64_t>(std::max<Wide>(Wide{competing} * scale * shared / due, scale));
+  const std::uint64_t returned = std::min(now_.returned + before_.returned, competing);
+  const Wide others = Wide{competing - returned} * scale * shared / due;
+  return static_cast<std::uint64_t>(std::max<Wide>(returned * scale + others, scale));
 }
 
 }  // namespace ev

@@ -27,7 +27,8 @@ class Contenders {
 
   // `all` is the weight of all members, `waiting` that of those in the queue. At least 1.
   std::uint64_t weight(std::uint64_t all, std::uint64_t waiting) const;
-  // How much of the weight `competing` uses its part, in units of 1/scale. At least 1.
+  // How much of the weight `competing` uses its part, in units of 1/scale; who was not there before
+  // is presumed to. At least 1.
   static constexpr std::uint64_t scale = 256;
   std::uint64_t served(std::uint64_t competing) const;
   // Whether somebody else has been seen.
@@ -36,6 +37,7 @@ class Contenders {
  private:
   struct Epoch {
     std::uint64_t seen = 0;
+    std::uint64_t returned = 0;  // of those, who had not been seen the epoch before
     std::uint64_t longest_queue = 0;
     Wide shared = 0;
     Wide unused = 0;

@@ -18,6 +18,8 @@ constexpr Duration longest_round = 500ms;
 // Credit is kept over an absence of this length: a stream that was served is away for a turn of its
 // loop.
 constexpr Duration credit_life = 100ms;
+// The same of what somebody came short of: a stream with a low limit of its own comes now and then.
+constexpr Duration lag_life = 500ms;
 // A grant is not left with somebody who does not come for it, or not for the rest of it.
 constexpr Duration grant_life = 100ms;
 // Lanes that become due one shortly after the other are served together.
@@ -277,12 +279,15 @@ bool Lane::assured_now(TimePoint now) {
 // Whoever lags goes first: who cannot use up a turn, because of a limit of its own for example,
 // would else wait a whole round for each of the small portions it can use, and never get its part.
 void Lane::insert(Turn& turn, TimePoint now) {
-  const bool gone_long = turn.left_at_ == TimePoint::min() || now - turn.left_at_ > credit_life;
-  shares_.count_part(turn);
-  if (gone_long) {
-    turn.credit_ = 0;
-    turn.lag_ = std::max<std::int64_t>(turn.lag_, 0);
+  const bool is_new = turn.left_at_ == TimePoint::min() || now - turn.left_at_ > lag_life;
+  const bool gone_long = is_new || now - turn.left_at_ > credit_life;
+  if (gone_long) turn.credit_ = 0;
+  if (is_new) {
+    shares_.start_anew(turn);
+  } else {
+    shares_.count_part(turn);
   }
+  if (gone_long) turn.lag_ = std::max<std::int64_t>(turn.lag_, 0);
   if (empty()) bucket_.begin_wait(now);
   shares_.enter_queue(turn);
   const bool goes_on = turn.in_turn_ && turn.credit_ > 0;

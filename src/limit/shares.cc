@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::uint64_t packet = 1460;
 constexpr std::uint64_t largest_unit = std::uint64_t{1} << 30;
-constexpr auto plenty = SignedWide{1} << 90;  // the largest part of the smallest weight is less
+constexpr auto plenty = SignedWide{1} << 90;  // more than anybody is ever due
 
 std::uint64_t fraction(std::uint64_t tokens, std::uint64_t weight, std::uint64_t of) {
   return static_cast<std::uint64_t>(std::min(Wide{tokens} * weight / of, Wide{tokens}));
@@ -18,10 +18,8 @@ std::uint64_t fraction(std::uint64_t tokens, std::uint64_t weight, std::uint64_t
 void Shares::adopt(Turn& turn, std::uint32_t weight) {
   turn.weight_ = weight;
   turn.seen_in_epoch_ = 0;
-  turn.shared_seen_ = shared_;
-  turn.lag_ = 0;
-  turn.had_ = 0;
   all_weight_ += weight;
+  start_anew(turn);
 }
 
 void Shares::reweigh(Turn& turn, std::uint32_t weight, bool waits) {
@@ -76,27 +74,37 @@ void Shares::take_back(Turn& turn, std::uint64_t tokens) {
 }
 
 // Somebody who cannot use its part makes all others seem to have had too much. So whoever is
-// furthest ahead is the measure for all: instead of letting it get further ahead, the parts of all
-// grow until it is where it may be. (Unless it is there because quanta have become smaller, that
-// tells how much is not used.) There is a little more room behind than ahead, as the others fall
-// back until the one ahead has its next turn; what is out of bounds there is forgotten, so nobody
-// saves up an absence.
+// furthest ahead is the measure for all: instead of letting what it had bring it further ahead, the
+// parts of all grow until it is where it may be. That tells how much is not used. There is a little
+// more room behind than ahead, as the others fall back until the one ahead has its next turn. What
+// is out of bounds otherwise is forgotten, so nobody saves up an absence.
 void Shares::count_part(Turn& turn) {
+  if (turn.unit_seen_ > 2 * unit_) start_anew(turn);
   const auto all = static_cast<SignedWide>(competing());
   const auto shared = std::min(static_cast<SignedWide>(shared_ - turn.shared_seen_), plenty);
   const SignedWide before = turn.lag_ + shared * turn.weight_ / all;
   const SignedWide lag = before - turn.had_;
   const SignedWide most = furthest_ahead(turn);
-  const SignedWide beyond = std::max<SignedWide>(-most - lag, 0);
-  const SignedWide beyond_before = std::max<SignedWide>(-most - before, 0);
-  const auto grown = [&](SignedWide part) {
-    return static_cast<Wide>(std::min(std::max<SignedWide>(part, 0) * all / turn.weight_, plenty));
-  };
-  shared_ += grown(beyond);
-  contenders_.note_shared(turn.had_, grown(beyond - beyond_before));
+  const SignedWide by =
+      std::max<SignedWide>(-most - lag, 0) - std::max<SignedWide>(-most - before, 0);
+  const Wide grown =
+      static_cast<Wide>(std::clamp<SignedWide>(by, 0, max_tokens) * all / turn.weight_);
+  shared_ += grown;
+  // Those who wait will use their parts.
+  const std::uint64_t away = competing() - std::min(competing(), waiting_weight_);
+  contenders_.note_shared(turn.had_, grown / competing() * away);
   turn.lag_ = static_cast<std::int64_t>(std::clamp<SignedWide>(lag, -most, most + most / 4));
   turn.had_ = 0;
   turn.shared_seen_ = shared_;
+  turn.unit_seen_ = unit_;
+}
+
+// Many have come: what it had while they were not there does not count against it, nor for them.
+void Shares::start_anew(Turn& turn) const {
+  turn.lag_ = 0;
+  turn.had_ = 0;
+  turn.shared_seen_ = shared_;
+  turn.unit_seen_ = unit_;
 }
 
 void Shares::note_content(Turn& turn) { turn.lag_ = std::min(turn.lag_, turn.had_); }
@@ -106,10 +114,11 @@ std::uint64_t Shares::lag(const Turn& turn) const {
   return static_cast<std::uint64_t>(std::clamp<SignedWide>(lag, 0, max_tokens));
 }
 
+// The quarter is for what is uneven by chance: where nobody is held up, nobody is late.
 bool Shares::is_late(const Turn& turn) const {
   const std::uint64_t own = turn.weight_ * Contenders::scale;
   const std::uint64_t others = served_weight_ - std::min(served_weight_, own);
-  return lag(turn) > Wide{quantum(turn)} * others / served_weight_;
+  return lag(turn) > Wide{quantum(turn)} * others / served_weight_ + quantum(turn) / 4;
 }
 
 }  // namespace ev

@@ -43,6 +43,7 @@ class Shares {
   std::uint64_t even_part(const Turn& turn, std::uint64_t tokens) const;
   std::uint64_t least_part(const Turn& turn, std::uint64_t tokens) const;
 
+  void start_anew(Turn& turn) const;  // neither behind nor ahead
   void charge(Turn& turn, std::uint64_t tokens);
   void take_back(Turn& turn, std::uint64_t tokens);  // as if it had never had them
   void note_content(Turn& turn);                     // it does not want more, so it is not behind

@@ -44,6 +44,7 @@ class Turn {
   Wide shared_seen_ = 0;                  // of the lane: up to where our part has been counted
   std::int64_t lag_ = 0;                  // that part, less what we had of it by then
   std::int64_t had_ = 0;                  // since then
+  std::uint64_t unit_seen_ = 0;           // of the lane, at that time
   TimePoint left_at_ = TimePoint::min();  // when it last left a ring
   TimePoint turn_at_ = TimePoint::max();  // the service in or after which it last had something
   Ring* ring_ = nullptr;
