@@ -92,6 +92,32 @@ TEST_F(GroupFairness, StaysFairWhenServicesAreLate) {
   EXPECT_GE(jain(moved), 0.97);
 }
 
+// The first ones have the group for themselves for a while.
+TEST_F(GroupFairness, StaysFairWhenMembersComeOneByOne) {
+  for (const Duration tick : {10ms, 100ms}) {
+    SimGroup group(simulation, per_second(10'000'000, tick));
+    const std::size_t first = simulation.streams.size();
+    for (int i = 0; i < 1000; ++i) simulation.add_stream().throttle.join(group, simulation.now);
+    for (std::size_t i = first; i < simulation.streams.size(); ++i) {
+      simulation.streams[i]->start();
+      simulation.run_for(500us);
+    }
+    for (int second = 0; second < 4; ++second) {
+      std::vector<std::uint64_t> moved;
+      for (std::size_t i = first; i < simulation.streams.size(); ++i) {
+        moved.push_back(simulation.streams[i]->moved);
+      }
+      simulation.run_for(1s);
+      for (std::size_t i = 0; i < moved.size(); ++i) {
+        moved[i] = simulation.streams[first + i]->moved - moved[i];
+      }
+      EXPECT_GE(jain(moved), 0.99) << "second " << second << ", tick " << tick / 1ms << " ms";
+    }
+    for (const auto& stream : simulation.streams) stream->hunger = 0;
+    simulation.run_for(1s);
+  }
+}
+
 TEST_F(GroupFairness, WeightsAreProportional) {
   for (const std::uint32_t largest : {2u, 3u, 10u, 100u}) {
     SimGroup group(simulation, per_second(1'000'000));
