@@ -47,8 +47,9 @@ void Lane::divide(TimePoint now) {
   if (lane_ == nullptr) return shares_.divide(round_, 1, min_share_);
   lane_->divide(now);
   const Shares::Round part = lane_->shares_.part_of(*this);
-  const Shares::Round round = {std::min(round_.bytes, part.bytes + assured_round_),
-                               std::min(round_.longest, part.longest + assured_round_)};
+  const std::uint64_t assured = assured_ ? assured_->round : 0;
+  const Shares::Round round = {std::min(round_.bytes, part.bytes + assured),
+                               std::min(round_.longest, part.longest + assured)};
   shares_.divide(round, 2, min_share_);
 }
 
@@ -280,14 +281,15 @@ bool Lane::assured_now(TimePoint now) {
 // would else wait a whole round for each of the small portions it can use, and never get its part.
 void Lane::insert(Turn& turn, TimePoint now) {
   const bool is_new = turn.left_at_ == TimePoint::min() || now - turn.left_at_ > lag_life;
-  const bool gone_long = is_new || now - turn.left_at_ > credit_life;
-  if (gone_long) turn.credit_ = 0;
   if (is_new) {
     shares_.start_anew(turn);
   } else {
     shares_.count_part(turn);
   }
-  if (gone_long) turn.lag_ = std::max<std::int64_t>(turn.lag_, 0);
+  if (is_new || now - turn.left_at_ > credit_life) {
+    turn.credit_ = 0;
+    turn.lag_ = std::max<std::int64_t>(turn.lag_, 0);
+  }
   if (empty()) bucket_.begin_wait(now);
   shares_.enter_queue(turn);
   const bool goes_on = turn.in_turn_ && turn.credit_ > 0;
@@ -452,8 +454,10 @@ void Lane::grant_next(TimePoint now) {
     Lane& lane = *next->lane_;
     const std::uint64_t least = std::max(lane.bucket_.worth_waking(), lane.min_share_);
     std::uint64_t offer = lane.bucket_.grant(now, grant, least);
-    if (offer == 0 && !lane.shares_.besides(*next))
-      offer = lane.bucket_.rest_of_savings(now, grant);
+    if (offer == 0) {
+      const std::uint64_t rest = lane.bucket_.rest_of_savings(now, grant);
+      if (!lane.shares_.besides(*next)) offer = rest;
+    }
     if (offer == 0) return lane.throttle(lane.time_of(std::min(grant, least), now), now);
     grant = offer;
   }
@@ -541,13 +545,12 @@ void Lane::set_assured(const std::optional<Rate>& rate, TimePoint now) {
   const bool was_queued = lane_ != nullptr && queued();
   if (was_queued) lane_->remove(*this, now);
   assured_.reset();
-  assured_round_ = 0;
   divided_at_ = TimePoint::min();
   if (rate) {
-    assured_round_ = rate->over(round_length);
     const std::uint64_t capacity = std::max<std::uint64_t>(rate->over(credit_life), 1);
     const std::uint64_t some = std::max<std::uint64_t>(capacity / 16, 1);
-    assured_.emplace(Assured{*rate, capacity, some, TokenLevel(capacity, now)});
+    assured_.emplace(
+        Assured{*rate, rate->over(round_length), capacity, some, TokenLevel(capacity, now)});
   }
   if (was_queued) activate(now);
 }

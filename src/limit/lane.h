@@ -73,6 +73,7 @@ class Lane final : public Turn {
  private:
   struct Assured {
     Rate rate;
+    std::uint64_t round;  // what comes in one
     std::uint64_t capacity;
     std::uint64_t some;  // less of it is not worth going first for
     TokenLevel level;
@@ -124,8 +125,7 @@ class Lane final : public Turn {
   TokenBucket bucket_;
   std::optional<Assured> assured_;
   std::uint64_t min_share_ = 0;
-  Shares::Round round_;              // by our own rate
-  std::uint64_t assured_round_ = 0;  // what is assured of that
+  Shares::Round round_;  // by our own rate
   TimePoint divided_at_ = TimePoint::min();
 
   Ring turns_;

@@ -47,7 +47,8 @@ class TokenBucket {
   // The same for one of those who wait in turn: what it moves in several transfers, if that is more
   // than one may carry. All of `wanted`, or at least `least` or a transfer.
   std::uint64_t grant(TimePoint now, std::uint64_t wanted, std::uint64_t least);
-  // Where that is 0, for somebody who is alone: what is left of more than a wake-up brings.
+  // Where that is 0: what is left of savings, that is of more than a wake-up brings, for somebody who
+  // is alone. Once.
   std::uint64_t rest_of_savings(TimePoint now, std::uint64_t wanted);
   std::uint64_t largest_transfer() const { return pacing_->largest_take; }
   // `least` for somebody who has not been waiting.
@@ -107,7 +108,7 @@ class TokenBucket {
   TimePoint took_at_ = TimePoint::min();
   Duration lead_{};  // of flow_ before the clock, for whoever is woken in turn
   std::uint64_t reserved_ = 0;
-  std::uint64_t granted_ = 0;  // since the savings were used up
+  std::uint64_t granted_ = 0;  // since it ran short
   TokenLevel flow_;
   TokenLevel ledger_;
 };

@@ -358,8 +358,10 @@ TEST_P(OnlyAsking, CostsItsGroupNoTurn) {
       SimStream& beside = greedy(link);
       run_for(10s);
       const auto inside = static_cast<double>(site.total(Direction::write));
-      EXPECT_NEAR(inside, 5 * rate, 5 * rate * 0.2) << count << " and " << others;
-      EXPECT_NEAR(static_cast<double>(beside.moved), 5 * rate, 5 * rate * 0.2);
+      // What comes back after a strict tick of one millisecond is lost.
+      const double tolerance = 5 * rate * (GetParam() == RefillMode::ticks ? 0.2 : 0.15);
+      EXPECT_NEAR(inside, 5 * rate, tolerance) << count << " and " << others;
+      EXPECT_NEAR(static_cast<double>(beside.moved), 5 * rate, tolerance);
       simulation.ready.clear();
       simulation.streams.clear();
     }
