@@ -12,6 +12,9 @@ using namespace std::chrono_literals;
 // a second, long against the time between two services, so that whoever was served is back before
 // its next turn.
 constexpr Duration round_length = 40ms;
+// Shorter ones with short ticks that are strict or exact: nothing makes up for what overflows there
+// while a limited member, or its group, waits for a turn.
+constexpr Duration shortest_round = 1ms;
 constexpr Duration longest_pace = 50ms;
 // The same with so many members that a round of full packets takes longer.
 constexpr Duration longest_round = 500ms;
@@ -22,7 +25,7 @@ constexpr Duration credit_life = 100ms;
 constexpr Duration lag_life = 500ms;
 // A grant is not left with somebody who does not come for it, or not for the rest of it.
 constexpr Duration grant_life = 100ms;
-// Lanes that become due one shortly after the other are served together.
+// Lanes that become due one shortly after the other are served together, but no tick is missed.
 constexpr Duration service_spacing = 1ms;
 
 }  // namespace
@@ -32,9 +35,10 @@ Lane::Lane(const Pacing& pacing, TimePoint now) : Turn(Kind::lane), bucket_(paci
 }
 
 void Lane::derive() {
-  const Rate& rate = bucket_.limit().rate;
-  round_ = {rate.over(std::clamp(rate.tick / 2, round_length, longest_pace)),
-            rate.over(longest_round)};
+  const Limit& limit = bucket_.limit();
+  const Duration shortest = limit.mode == RefillMode::smooth ? round_length : shortest_round;
+  const Duration length = std::clamp(limit.rate.tick / 2, shortest, longest_pace);
+  round_ = {limit.rate.over(length), limit.rate.over(longest_round)};
   divided_at_ = TimePoint::min();
 }
 
@@ -79,11 +83,12 @@ void Lane::reweigh(Turn& turn, std::uint32_t weight) {
   divided_at_ = TimePoint::min();
 }
 
-std::uint64_t Lane::claim(Seat& seat, std::uint64_t wanted, TimePoint now) {
+std::uint64_t Lane::claim(Seat& seat, std::uint64_t wanted, std::uint64_t most, TimePoint now) {
   for (Turn* turn = &seat; turn->lane_ != nullptr; turn = turn->lane_) {
     turn->lane_->shares_.note(*turn, now);
   }
   divide(now);
+  seat.most_ = std::max(wanted, most);
   if (seat.state_ == Seat::State::moving) settle(seat, 0, 0, now);
   if (seat.state_ == Seat::State::waiting) return 0;
   if (seat.state_ == Seat::State::granted) return use_grant(seat, wanted);
@@ -254,7 +259,7 @@ std::uint64_t Lane::portion(const Seat& seat) const {
   if (lane_ != nullptr && turns_.has_one()) {
     due = shares_.besides(seat) ? std::max(due, shares_.quantum(seat)) : max_tokens;
   }
-  return std::min(due, largest_portion());
+  return std::min({due, seat.most_, largest_portion()});
 }
 
 // A child lane may overdraw its credit by one grant; as that is never more than its quantum, one
@@ -518,7 +523,8 @@ std::optional<TimePoint> Lane::next_service() const {
   const WakeHook* hook = throttled() ? &throttle_hook_ : throttled_lanes_.first();
   if (hook == nullptr || hook->due == TimePoint::max()) return std::nullopt;
   if (served_at_ == TimePoint::min()) return hook->due;
-  return std::max(hook->due, served_at_ + service_spacing);
+  const Duration spacing = std::min<Duration>(service_spacing, bucket_.limit().rate.tick / 2);
+  return std::max(hook->due, served_at_ + spacing);
 }
 
 Seat* Lane::take_woken() {

@@ -40,8 +40,8 @@ class Lane final : public Turn {
 
   // Of a seat of this lane. claim() answers how many of `wanted` (at least 1) tokens may be used up
   // now and expects settle() with what was used; 0: the seat has to wait, and its stream is told
-  // when it has a grant.
-  std::uint64_t claim(Seat& seat, std::uint64_t wanted, TimePoint now);
+  // when it has a grant. That is for several transfers, but for no more than `most` in all.
+  std::uint64_t claim(Seat& seat, std::uint64_t wanted, std::uint64_t most, TimePoint now);
   void settle(Seat& seat, std::uint64_t used, std::uint64_t payload, TimePoint now);
   void cancel(Seat& seat, TimePoint now);
   // What the getters say a seat could move now: in whole ticks, never more than the lane has.

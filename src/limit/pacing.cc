@@ -56,7 +56,6 @@ Pacing::Pacing(const Limit& given) : limit(given) {
       in_turn = chunk;
       break;
   }
-  largest_grant = limit.mode == RefillMode::exact ? portion : stretched;
 }
 
 }  // namespace ev

@@ -16,15 +16,14 @@ struct Pacing {
   explicit Pacing(const Limit& limit);
 
   Limit limit;
-  Duration round{};                 // from one wake-up in turn to the next
-  std::uint64_t in_turn = 1;        // what comes meanwhile
-  std::uint32_t places = 2;         // in the round, shared by streams with the same limit
-  bool may_lead = false;            // a tick is a whole number of rounds
-  std::uint64_t chunk = 1;          // a wake-up is worth its cost from here on
-  std::uint64_t portion = 1;        // what one of several waiters should get at once, at most
-  std::uint64_t largest_grant = 1;  // the same where somebody else sees to an even sum
-  std::uint64_t largest_take = 1;   // the burst, or one packet if that is more
-  std::uint64_t stretched = 1;      // the burst while somebody waits
+  Duration round{};                // from one wake-up in turn to the next
+  std::uint64_t in_turn = 1;       // what comes meanwhile
+  std::uint32_t places = 2;        // in the round, shared by streams with the same limit
+  bool may_lead = false;           // a tick is a whole number of rounds
+  std::uint64_t chunk = 1;         // a wake-up is worth its cost from here on
+  std::uint64_t portion = 1;       // what one of several waiters should get at once, at most
+  std::uint64_t largest_take = 1;  // the burst, or one packet if that is more
+  std::uint64_t stretched = 1;     // the burst while somebody waits
 };
 
 }  // namespace ev

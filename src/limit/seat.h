@@ -38,6 +38,7 @@ class Seat final : public Turn {
   State state_ = State::idle;
   std::uint64_t held_ = 0;   // tokens taken in advance
   std::uint64_t given_ = 0;  // the part of them that the last claim answered
+  std::uint64_t most_ = 0;   // that it can use in its next turn
   TimePoint granted_at_{};
   bool wants_more_ = false;  // what it moved last was all that it got, and less than it had wanted
   bool got_it_at_once_ = false;

@@ -50,6 +50,8 @@ class TokenBucket {
   // Where that is 0: what is left of savings, that is of more than a wake-up brings, for somebody who
   // is alone. Once.
   std::uint64_t rest_of_savings(TimePoint now, std::uint64_t wanted);
+  // What there is, and what the wait for somebody else's tokens may bring.
+  std::uint64_t usable_soon(TimePoint now);
   std::uint64_t largest_transfer() const { return pacing_->largest_take; }
   // `least` for somebody who has not been waiting.
   std::uint64_t worth_taking(TimePoint now) const;
@@ -67,7 +69,7 @@ class TokenBucket {
   // What one of several waiters should get at once, at most: more would make the sum jerky.
   std::uint64_t portion() const { return pacing_->portion; }
   // The same where the limit above sees to that.
-  std::uint64_t largest_grant() const { return pacing_->largest_grant; }
+  std::uint64_t largest_grant() const { return pacing_->stretched; }
 
   void take(std::uint64_t tokens, TimePoint now);  // moved: may go below zero
   void adjust(std::int64_t tokens);                // by hand: may go below zero and above the burst

@@ -358,8 +358,7 @@ TEST_P(OnlyAsking, CostsItsGroupNoTurn) {
       SimStream& beside = greedy(link);
       run_for(10s);
       const auto inside = static_cast<double>(site.total(Direction::write));
-      // What comes back after a strict tick of one millisecond is lost.
-      const double tolerance = 5 * rate * (GetParam() == RefillMode::ticks ? 0.2 : 0.15);
+      const double tolerance = 5 * rate * (GetParam() == RefillMode::smooth ? 0.1 : 0.01);
       EXPECT_NEAR(inside, 5 * rate, tolerance) << count << " and " << others;
       EXPECT_NEAR(static_cast<double>(beside.moved), 5 * rate, tolerance);
       simulation.ready.clear();

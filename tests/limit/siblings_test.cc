@@ -144,6 +144,100 @@ TEST(LimitedGroup, GetsItsRateInPiecesBesideGreedySiblings) {
   EXPECT_NEAR(static_cast<double>(stream.moved), 5'500'000, 100'000);
 }
 
+// They get no more at once than their own limits let them use: what they would give back again was
+// the turn of their group.
+TEST(LimitedMembers, CostTheirGroupNothing) {
+  for (const std::size_t largest_move : {1460, 5000, 16384, 262144}) {
+    Simulation simulation;
+    SimGroup link(simulation, per_second(20'000'000, 100ms));
+    SimGroup site(simulation, per_second(60'000'000, 100ms));
+    ASSERT_TRUE(site.set_parent(&link, simulation.now));
+    const auto add = [&](SimGroup& group, std::uint32_t weight, std::uint64_t limit) {
+      SimStream& stream = simulation.add_stream();
+      stream.throttle.join(group, simulation.now);
+      stream.throttle.set_weight(weight);
+      stream.largest_move = largest_move;
+      if (limit != 0) {
+        stream.throttle.set_cfg(make_cfg(per_second(limit, 100ms)).get(), simulation.now);
+      }
+      stream.start();
+    };
+    add(link, 1, 0);
+    add(link, 1, 0);
+    add(site, 1, 0);
+    add(site, 1, 300'000);
+    add(site, 1, 700'000);
+    add(site, 3, 1'300'000);
+    simulation.run_for(1s);
+    const std::uint64_t before = site.total(Direction::write);
+    simulation.run_for(10s);
+    EXPECT_NEAR(static_cast<double>(site.total(Direction::write) - before), 200e6 / 3, 1e6)
+        << largest_move;
+  }
+}
+
+struct Nested {
+  RefillMode mode;
+  Duration tick;
+  int depth;    // of the limited group
+  int streams;  // in it
+};
+
+void PrintTo(const Nested& value, std::ostream* out) {
+  *out << value.streams << " streams at depth " << value.depth << ", tick " << value.tick / 1ms
+       << " ms, " << (value.mode == RefillMode::ticks ? "ticks" : "exact");
+}
+
+class LimitedGroupAmongGroups : public testing::TestWithParam<Nested> {};
+
+std::vector<Nested> all_nested() {
+  std::vector<Nested> all;
+  for (const RefillMode mode : {RefillMode::ticks, RefillMode::exact}) {
+    for (const Duration tick : {10ms, 100ms}) {
+      for (const int depth : {1, 2, 3}) {
+        for (const int streams : {1, 4}) all.push_back({mode, tick, depth, streams});
+      }
+    }
+  }
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, LimitedGroupAmongGroups, testing::ValuesIn(all_nested()));
+
+// Neither strict ticks nor the exact mode make up for what overflows: turns have to come as often,
+// at every level.
+TEST_P(LimitedGroupAmongGroups, GetsItsRateWithABurstOfTwoTicks) {
+  const auto& [mode, tick, depth, streams] = GetParam();
+  Simulation simulation;
+  const auto greedy = [&](SimGroup& group) -> SimStream& {
+    SimStream& stream = simulation.add_stream();
+    stream.throttle.join(group, simulation.now);
+    stream.largest_move = 16384;
+    stream.moves_per_turn = 16;
+    stream.start();
+    return stream;
+  };
+  SimGroup link(simulation, per_second(20'000'000, tick, 2, mode));
+  std::vector<std::unique_ptr<SimGroup>> groups;
+  SimGroup* parent = &link;
+  for (int level = 1; level <= depth; ++level) {
+    const std::uint64_t rate = level == depth ? 1'000'000 : 60'000'000;
+    groups.push_back(std::make_unique<SimGroup>(simulation, per_second(rate, tick, 2, mode)));
+    ASSERT_TRUE(groups.back()->set_parent(parent, simulation.now));
+    if (level < depth) greedy(*groups.back());
+    parent = groups.back().get();
+  }
+  for (int i = 0; i < 3; ++i) greedy(link);
+  for (int i = 0; i < streams; ++i) greedy(*parent);
+  simulation.run_for(1s);
+  const std::uint64_t limited = parent->total(Direction::write);
+  const std::uint64_t all = link.total(Direction::write);
+  simulation.run_for(5s);
+  EXPECT_NEAR(static_cast<double>(parent->total(Direction::write) - limited), 5e6, 0.15e6);
+  EXPECT_NEAR(static_cast<double>(link.total(Direction::write) - all), 100e6, 1e6);
+  while (!groups.empty()) groups.pop_back();
+}
+
 class HeavySibling : public SiblingsTest {
  protected:
   void expect_all_is_used(std::uint32_t weight, std::size_t lights) {

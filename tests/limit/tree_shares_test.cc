@@ -71,16 +71,30 @@ struct Node {
   }
 };
 
-class RandomTree : public testing::TestWithParam<unsigned> {
+struct Seed {
+  unsigned seed;
+  bool limits_streams;
+};
+
+void PrintTo(const Seed& value, std::ostream* out) {
+  *out << value.seed << (value.limits_streams ? ", limited streams" : "");
+}
+
+class RandomTree : public testing::TestWithParam<Seed> {
  protected:
   int pick(int count) { return static_cast<int>(random_() % static_cast<unsigned>(count)); }
 
-  void add_stream(Node& node, SimGroup& parent) {
+  void add_stream(Node& node, SimGroup& parent, double part) {
     SimStream& stream = simulation_.add_stream();
     stream.largest_move = std::size_t{1460} << pick(8);
     stream.moves_per_turn = 1 + 15 * pick(2);
     stream.throttle.join(parent, simulation_.now);
     stream.throttle.set_weight(static_cast<std::uint32_t>(node.weight));
+    if (GetParam().limits_streams && pick(3) == 0) {
+      node.limit = part * (0.3 + 0.2 * pick(7));
+      const Limit limit = per_second(static_cast<std::uint64_t>(node.limit), tick_, 1s / tick_);
+      stream.throttle.set_cfg(make_cfg(limit).get(), simulation_.now);
+    }
     stream.start();
     node.stream = &stream;
   }
@@ -93,27 +107,36 @@ class RandomTree : public testing::TestWithParam<unsigned> {
       node.group->set_weight(static_cast<std::uint32_t>(node.weight));
     }
     node.children.resize(static_cast<std::size_t>(1 + pick(4)));
+    const double part =
+        std::min(node.limit, link_rate_) / static_cast<double>(node.children.size());
     for (Node& child : node.children) {
       child.weight = 1 + pick(3) * pick(2);
       if (depth == 3 || pick(2) == 0) {
-        add_stream(child, *node.group);
+        add_stream(child, *node.group, part);
         continue;
       }
       // Around its even part.
-      const double part =
-          std::min(node.limit, link_rate_) / static_cast<double>(node.children.size());
       if (pick(3) == 0) child.limit = part * (0.3 + 0.2 * pick(7));
       add_group(child, node.group.get(), depth + 1);
     }
   }
 
-  std::mt19937 random_{GetParam()};
+  std::mt19937 random_{GetParam().seed};
   Simulation simulation_;
   const double link_rate_ = 1e6 * (1 + 19 * pick(2));
   const Duration tick_ = 10ms * (pick(2) == 0 ? 1 : 10);
 };
 
-INSTANTIATE_TEST_SUITE_P(Seeds, RandomTree, testing::Range(0U, 40U));
+std::vector<Seed> seeds() {
+  std::vector<Seed> all;
+  for (unsigned seed = 0; seed < 40; ++seed) {
+    all.push_back({seed, false});
+    all.push_back({seed, true});
+  }
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomTree, testing::ValuesIn(seeds()));
 
 TEST_P(RandomTree, GivesEverybodyWhatIsDue) {
   simulation_.last_armed_first = pick(2) == 0;
