@@ -83,15 +83,16 @@ void Lane::reweigh(Turn& turn, std::uint32_t weight) {
   divided_at_ = TimePoint::min();
 }
 
-std::uint64_t Lane::claim(Seat& seat, std::uint64_t wanted, std::uint64_t most, TimePoint now) {
+std::uint64_t Lane::claim(Seat& seat, std::uint64_t wanted, const Means& means, TimePoint now) {
   for (Turn* turn = &seat; turn->lane_ != nullptr; turn = turn->lane_) {
     turn->lane_->shares_.note(*turn, now);
   }
   divide(now);
-  seat.most_ = std::max(wanted, most);
   if (seat.state_ == Seat::State::moving) settle(seat, 0, 0, now);
   if (seat.state_ == Seat::State::waiting) return 0;
   if (seat.state_ == Seat::State::granted) return use_grant(seat, wanted);
+  seat.means_ = means;
+  seat.claimed_at_ = now;
   if (const std::uint64_t offer = offer_at_once(seat, wanted, now); offer != 0) {
     for (Lane* lane = this; lane != nullptr; lane = lane->lane_) lane->bucket_.reserve(offer, now);
     seat.held_ = offer;
@@ -192,14 +193,15 @@ void Lane::give_back(Seat& seat, TimePoint now) {
   for (Turn* turn = &seat; turn->lane_ != nullptr; turn = turn->lane_) {
     Lane& lane = *turn->lane_;
     lane.bucket_.settle(tokens, 0, now);
-    if (!seat.got_it_at_once_) lane.take_back(*turn, tokens);
+    if (!seat.got_it_at_once_) lane.take_back(*turn, tokens, now);
     lane.retime(now);
   }
 }
 
 // A seat begins its next turn anew.
-void Lane::take_back(Turn& turn, std::uint64_t tokens) {
+void Lane::take_back(Turn& turn, std::uint64_t tokens, TimePoint now) {
   const bool is_lane = turn.kind_ == Kind::lane;
+  if (is_lane) tokens -= refund_assured(static_cast<Lane&>(turn), tokens, now);
   if (is_lane && turn.queued()) {
     const bool was_over = turn.credit_ <= 0;
     const std::uint64_t most = shares_.quantum(turn);
@@ -207,8 +209,20 @@ void Lane::take_back(Turn& turn, std::uint64_t tokens) {
     turn.credit_ = std::min(turn.credit_, static_cast<std::int64_t>(most));
     if (was_over && turn.credit_ > 0) turns_.bring_to_front(turn);
   }
-  if (is_lane && static_cast<Lane&>(turn).assured_) return;  // they may be of its assured rate
   shares_.take_back(turn, tokens);
+}
+
+// How many of them were of its assured rate, as far as the last grant tells.
+std::uint64_t Lane::refund_assured(Lane& child, std::uint64_t tokens, TimePoint now) {
+  if (!child.assured_) return 0;
+  const std::uint64_t refund = std::min(tokens, child.assured_->taken);
+  child.assured_->taken -= refund;
+  child.assured_->level.add(static_cast<std::int64_t>(refund));
+  if (child.queued() && !child.assured_turn_.queued()) {
+    leave_assured(child);
+    enter_assured(child, now);
+  }
+  return refund;
 }
 
 void Lane::cancel(Seat& seat, TimePoint now) {
@@ -254,12 +268,13 @@ std::uint64_t Lane::largest_portion() const {
 // Of what is left of its turn. But the last one that waits in a child lane may overdraw that by
 // another turn: with it the lane leaves the ring above, and what is left of the lane's turn would be
 // a piece that costs it a service for itself. One that is alone there takes no turns.
-std::uint64_t Lane::portion(const Seat& seat) const {
+std::uint64_t Lane::portion(const Seat& seat, TimePoint now) const {
   auto due = static_cast<std::uint64_t>(seat.credit_);
   if (lane_ != nullptr && turns_.has_one()) {
     due = shares_.besides(seat) ? std::max(due, shares_.quantum(seat)) : max_tokens;
   }
-  return std::min({due, seat.most_, largest_portion()});
+  const std::uint64_t usable = seat.means_.after(now - seat.claimed_at_);
+  return std::min({due, std::max<std::uint64_t>(usable, 1), largest_portion()});
 }
 
 // A child lane may overdraw its credit by one grant; as that is never more than its quantum, one
@@ -451,7 +466,7 @@ void Lane::grant_next(TimePoint now) {
   if (turn == nullptr) return;
   auto& seat = static_cast<Seat&>(*turn);
 
-  std::uint64_t grant = seat.lane_->portion(seat);
+  std::uint64_t grant = seat.lane_->portion(seat, now);
   for (Lane* lane = seat.lane_; lane->lane_ != nullptr; lane = lane->lane_) {
     grant = std::min(grant, lane->lane_->portion(*lane, now));
   }
@@ -497,7 +512,9 @@ void Lane::charge_turn(Lane& child, std::uint64_t tokens, TimePoint now) {
   if (goes_first) {
     assured = std::min(tokens, static_cast<std::uint64_t>(child.assured_->level.tokens()));
     child.assured_->level.add(-static_cast<std::int64_t>(assured));
+    child.assured_->taken = assured;
   } else {
+    if (child.assured_) child.assured_->taken = 0;
     child.credit_ -= static_cast<std::int64_t>(tokens);
     child.in_turn_ = child.credit_ > 0;
   }

@@ -40,8 +40,8 @@ class Lane final : public Turn {
 
   // Of a seat of this lane. claim() answers how many of `wanted` (at least 1) tokens may be used up
   // now and expects settle() with what was used; 0: the seat has to wait, and its stream is told
-  // when it has a grant. That is for several transfers, but for no more than `most` in all.
-  std::uint64_t claim(Seat& seat, std::uint64_t wanted, std::uint64_t most, TimePoint now);
+  // when it has a grant. That is for several transfers, as far as its means go.
+  std::uint64_t claim(Seat& seat, std::uint64_t wanted, const Means& means, TimePoint now);
   void settle(Seat& seat, std::uint64_t used, std::uint64_t payload, TimePoint now);
   void cancel(Seat& seat, TimePoint now);
   // What the getters say a seat could move now: in whole ticks, never more than the lane has.
@@ -77,6 +77,7 @@ class Lane final : public Turn {
     std::uint64_t capacity;
     std::uint64_t some;  // less of it is not worth going first for
     TokenLevel level;
+    std::uint64_t taken = 0;  // of it by the last grant
   };
   // A lane's place in the assured ring above, besides the one it has by itself.
   struct AssuredTurn final : Turn {
@@ -91,7 +92,7 @@ class Lane final : public Turn {
 
   void divide(TimePoint now);
   std::uint64_t largest_portion() const;
-  std::uint64_t portion(const Seat& seat) const;
+  std::uint64_t portion(const Seat& seat, TimePoint now) const;
   std::uint64_t portion(Lane& child, TimePoint now);
   bool assured_now(TimePoint now);
 
@@ -117,8 +118,9 @@ class Lane final : public Turn {
   void grant_next(TimePoint now);
   void charge(Seat& seat, std::uint64_t tokens, TimePoint now);
   void charge_turn(Lane& child, std::uint64_t tokens, TimePoint now);
-  void take_back(Turn& turn, std::uint64_t tokens);
+  void take_back(Turn& turn, std::uint64_t tokens, TimePoint now);
   void end_turn(Turn& turn);
+  std::uint64_t refund_assured(Lane& child, std::uint64_t tokens, TimePoint now);
   void enter_assured(Lane& child, TimePoint now);
   void leave_assured(Lane& child);
 

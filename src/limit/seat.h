@@ -14,6 +14,7 @@
 
 #include <cstdint>
 
+#include "limit/means.h"
 #include "limit/throttled.h"
 #include "limit/turn.h"
 
@@ -38,7 +39,8 @@ class Seat final : public Turn {
   State state_ = State::idle;
   std::uint64_t held_ = 0;   // tokens taken in advance
   std::uint64_t given_ = 0;  // the part of them that the last claim answered
-  std::uint64_t most_ = 0;   // that it can use in its next turn
+  Means means_;
+  TimePoint claimed_at_{};
   TimePoint granted_at_{};
   bool wants_more_ = false;  // what it moved last was all that it got, and less than it had wanted
   bool got_it_at_once_ = false;

@@ -131,9 +131,9 @@ std::uint64_t Throttle::group_claim(Side& side, std::uint64_t wanted, TimePoint 
   TreeGuard guard(key_);
   RateGroup* group = group_;
   if (group == nullptr) return wanted;
-  const std::uint64_t most = side.own ? side.own->usable_soon(now) : max_tokens;
+  const Means means = side.own ? side.own->means(now) : Means{};
   Lane& lane = group->lane(side.seat.direction());
-  const std::uint64_t tokens = lane.claim(side.seat, wanted, most, now);
+  const std::uint64_t tokens = lane.claim(side.seat, wanted, means, now);
   group->root().rearm();
   return tokens;
 }

@@ -93,11 +93,9 @@ std::uint64_t TokenBucket::grant(TimePoint now, std::uint64_t wanted, std::uint6
   return worthwhile(now, wanted, std::min({wanted, least, largest_transfer()}));
 }
 
-std::uint64_t TokenBucket::usable_soon(TimePoint now) {
-  const Duration span =
-      mode() == RefillMode::ticks ? std::max(rate().tick, Pacing::patience) : Pacing::patience;
-  const auto have = static_cast<std::uint64_t>(std::max<std::int64_t>(available(now), 0));
-  return std::min(have + rate().over(span), pacing_->stretched);
+Means TokenBucket::means(TimePoint now) {
+  const std::int64_t have = available(now);
+  return {static_cast<std::uint64_t>(std::max<std::int64_t>(have, 0)), rate(), pacing_->stretched};
 }
 
 std::uint64_t TokenBucket::rest_of_savings(TimePoint now, std::uint64_t wanted) {

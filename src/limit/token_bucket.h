@@ -25,6 +25,7 @@
 
 #include <cstdint>
 
+#include "limit/means.h"
 #include "limit/pacing.h"
 #include "limit/token_level.h"
 
@@ -50,8 +51,8 @@ class TokenBucket {
   // Where that is 0: what is left of savings, that is of more than a wake-up brings, for somebody who
   // is alone. Once.
   std::uint64_t rest_of_savings(TimePoint now, std::uint64_t wanted);
-  // What there is, and what the wait for somebody else's tokens may bring.
-  std::uint64_t usable_soon(TimePoint now);
+  // What whoever holds the bucket can use of somebody else's tokens.
+  Means means(TimePoint now);
   std::uint64_t largest_transfer() const { return pacing_->largest_take; }
   // `least` for somebody who has not been waiting.
   std::uint64_t worth_taking(TimePoint now) const;

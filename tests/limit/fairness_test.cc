@@ -367,6 +367,24 @@ TEST_P(OnlyAsking, CostsItsGroupNoTurn) {
   }
 }
 
+TEST_P(OnlyAsking, CostsItsGroupNothingOfItsAssuredRate) {
+  for (const int count : {1, 5}) {
+    SimGroup site(simulation, per_second(10'000'000, 1ms, 1, GetParam()));
+    ASSERT_TRUE(site.set_parent(&link, simulation.now));
+    const Rate assured{static_cast<std::uint64_t>(0.7 * rate), 1s};
+    ASSERT_TRUE(site.set_assured(Direction::write, assured, simulation.now));
+    for (int i = 0; i < count; ++i) asking(site);
+    greedy(site);
+    greedy(link);
+    run_for(10s);
+    const auto inside = static_cast<double>(site.total(Direction::write));
+    const double tolerance = rate * (GetParam() == RefillMode::exact ? 0.8 : 0.2);
+    EXPECT_NEAR(inside, 8.5 * rate, tolerance) << count;
+    simulation.ready.clear();
+    simulation.streams.clear();
+  }
+}
+
 TEST(OnlyAskingForMuch, CostsItsGroupNoTurn) {
   Simulation simulation;
   SimGroup link(simulation, per_second(1'000'000, 100ms));

@@ -18,6 +18,7 @@ constexpr double unlimited = 1e18;
 struct Node {
   double weight = 1;
   double limit = unlimited;
+  double assured = 0;
   std::vector<Node> children;
   std::unique_ptr<SimGroup> group;
   SimStream* stream = nullptr;
@@ -42,25 +43,32 @@ struct Node {
     }
     usable = std::min(limit, sum);
   }
-  // By weight; what one cannot use goes to the others.
+  double usable_of_assured() const { return std::min(usable, assured); }
+  // First what is assured, the rest by weight; what one cannot use goes to the others.
   void share_out(double rate) {
     due = rate;
     std::vector<Node*> open;
-    for (Node& child : children) open.push_back(&child);
+    for (Node& child : children) {
+      open.push_back(&child);
+      rate -= child.usable_of_assured();
+    }
     for (bool settled = true; settled;) {
       double weights = 0;
       for (const Node* child : open) weights += child->weight;
       settled = false;
       for (std::size_t i = 0; i < open.size() && !settled; ++i) {
         Node& child = *open[i];
-        if (child.usable > rate * child.weight / weights) continue;
+        const double more = child.usable - child.usable_of_assured();
+        if (more > rate * child.weight / weights) continue;
         child.share_out(child.usable);
-        rate -= child.usable;
+        rate -= more;
         open.erase(open.begin() + static_cast<std::ptrdiff_t>(i));
         settled = true;
       }
       if (settled) continue;
-      for (Node* child : open) child->share_out(rate * child->weight / weights);
+      for (Node* child : open) {
+        child->share_out(child->usable_of_assured() + rate * child->weight / weights);
+      }
     }
   }
   void expect_due(double seconds, const std::string& path) const {
@@ -71,16 +79,18 @@ struct Node {
   }
 };
 
-struct Seed {
+struct TreeKind {
   unsigned seed;
-  bool limits_streams;
+  bool has_limited_streams;
+  bool has_assured_groups;
 };
 
-void PrintTo(const Seed& value, std::ostream* out) {
-  *out << value.seed << (value.limits_streams ? ", limited streams" : "");
+void PrintTo(const TreeKind& value, std::ostream* out) {
+  *out << value.seed << (value.has_limited_streams ? ", limited streams" : "")
+       << (value.has_assured_groups ? ", assured groups" : "");
 }
 
-class RandomTree : public testing::TestWithParam<Seed> {
+class RandomTree : public testing::TestWithParam<TreeKind> {
  protected:
   int pick(int count) { return static_cast<int>(random_() % static_cast<unsigned>(count)); }
 
@@ -90,13 +100,22 @@ class RandomTree : public testing::TestWithParam<Seed> {
     stream.moves_per_turn = 1 + 15 * pick(2);
     stream.throttle.join(parent, simulation_.now);
     stream.throttle.set_weight(static_cast<std::uint32_t>(node.weight));
-    if (GetParam().limits_streams && pick(3) == 0) {
+    if (GetParam().has_limited_streams && pick(3) == 0) {
       node.limit = part * (0.3 + 0.2 * pick(7));
       const Limit limit = per_second(static_cast<std::uint64_t>(node.limit), tick_, 1s / tick_);
       stream.throttle.set_cfg(make_cfg(limit).get(), simulation_.now);
     }
     stream.start();
     node.stream = &stream;
+  }
+  // All of them together of less than the link has.
+  void assure(Node& child, double part) {
+    const double all = child.weight * part * (0.2 + 0.2 * pick(5));
+    child.assured = std::min({all, child.limit, 0.8 * link_rate_ - assured_});
+    if (child.assured < 1) return;
+    assured_ += child.assured;
+    const Rate rate{static_cast<std::uint64_t>(child.assured), 1s};
+    ASSERT_TRUE(child.group->set_assured(Direction::write, rate, simulation_.now));
   }
   void add_group(Node& node, SimGroup* parent, int depth) {
     const double rate = std::min(node.limit, 3 * link_rate_);
@@ -118,6 +137,7 @@ class RandomTree : public testing::TestWithParam<Seed> {
       // Around its even part.
       if (pick(3) == 0) child.limit = part * (0.3 + 0.2 * pick(7));
       add_group(child, node.group.get(), depth + 1);
+      if (GetParam().has_assured_groups && depth == 0 && pick(2) == 0) assure(child, part);
     }
   }
 
@@ -125,18 +145,20 @@ class RandomTree : public testing::TestWithParam<Seed> {
   Simulation simulation_;
   const double link_rate_ = 1e6 * (1 + 19 * pick(2));
   const Duration tick_ = 10ms * (pick(2) == 0 ? 1 : 10);
+  double assured_ = 0;
 };
 
-std::vector<Seed> seeds() {
-  std::vector<Seed> all;
+std::vector<TreeKind> all_trees() {
+  std::vector<TreeKind> all;
   for (unsigned seed = 0; seed < 40; ++seed) {
-    all.push_back({seed, false});
-    all.push_back({seed, true});
+    all.push_back({seed, false, false});
+    all.push_back({seed, true, false});
+    all.push_back({seed, true, true});
   }
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, RandomTree, testing::ValuesIn(seeds()));
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomTree, testing::ValuesIn(all_trees()));
 
 TEST_P(RandomTree, GivesEverybodyWhatIsDue) {
   simulation_.last_armed_first = pick(2) == 0;
