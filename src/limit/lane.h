@@ -71,6 +71,12 @@ class Lane final : public Turn {
   LimitStats stats(TimePoint now) const;
 
  private:
+  // Credit is kept over an absence of this length: a stream that was served is away for a turn of
+  // its loop.
+  static constexpr Duration credit_life = std::chrono::milliseconds(100);
+  // Lanes that become due one shortly after the other are served together, but no tick is missed.
+  static constexpr Duration service_spacing = std::chrono::milliseconds(1);
+
   struct Assured {
     Rate rate;
     std::uint64_t round;  // what comes in one
