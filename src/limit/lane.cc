@@ -65,6 +65,7 @@ void Lane::adopt(Turn& turn, std::uint32_t weight) {
 
 void Lane::dismiss(Turn& turn) {
   shares_.dismiss(turn);
+  if (cut_short_ == &turn) cut_short_ = nullptr;
   turn.lane_ = nullptr;
   divided_at_ = TimePoint::min();
 }

@@ -122,6 +122,8 @@ class Lane final : public Turn {
   void promote_due(TimePoint now);
   void reclaim_due(TimePoint now);
   void grant_next(TimePoint now);
+  void note_cut_short(Seat& seat);
+  Seat& seat_in_turn(Seat& first, const Ring& untold) const;
   void charge(Seat& seat, std::uint64_t tokens, TimePoint now);
   void charge_turn(Lane& child, std::uint64_t tokens, TimePoint now);
   void take_back(Turn& turn, std::uint64_t tokens, TimePoint now);
@@ -139,7 +141,9 @@ class Lane final : public Turn {
   Ring turns_;
   Ring assured_turns_;
   AssuredTurn assured_turn_{*this};
-  Shares shares_;  // of what is not of an assured rate
+  Seat* cut_short_ = nullptr;  // whose turn was, by ours in the lane above
+  unsigned pieces_ = 0;        // that it has got of it since it waited
+  Shares shares_;              // of what is not of an assured rate
   WakeHook throttle_hook_{*this};
   WakeHook promotion_hook_{*this};
 

@@ -27,7 +27,7 @@ std::uint64_t Lane::largest_portion() const {
 // a piece that costs it a service for itself. One that is alone there takes no turns.
 std::uint64_t Lane::portion(const Seat& seat, TimePoint now) const {
   auto due = static_cast<std::uint64_t>(seat.credit_);
-  if (lane_ != nullptr && turns_.has_one()) {
+  if (lane_ != nullptr && turns_.has_one() && turns_.first() == &seat) {
     due = shares_.besides(seat) ? std::max(due, shares_.quantum(seat)) : max_tokens;
   }
   const std::uint64_t usable = seat.means_.after(now - seat.claimed_at_);
@@ -234,7 +234,8 @@ void Lane::grant_next(TimePoint now) {
     turn = static_cast<Lane*>(turn)->head(served_at_, now);
   }
   if (turn == nullptr) return;
-  auto& seat = static_cast<Seat&>(*turn);
+  Lane& home = *turn->lane();
+  Seat& seat = home.seat_in_turn(static_cast<Seat&>(*turn), woken_);
 
   std::uint64_t grant = seat.lane_->portion(seat, now);
   for (Lane* lane = seat.lane_; lane->lane_ != nullptr; lane = lane->lane_) {
@@ -252,13 +253,31 @@ void Lane::grant_next(TimePoint now) {
     grant = offer;
   }
   charge(seat, grant, now);
+  home.note_cut_short(seat);
+  if (seat.state_ == Seat::State::granted) return;
+  home.remove(seat, now);  // with its only turn gone a lane leaves the rings above
   seat.state_ = Seat::State::granted;
   seat.got_it_at_once_ = false;
   woken_.push_back(seat);
 }
 
+// A child group may have several turns in one dispatch, as at a strict tick. It then goes on with the
+// seat whose turn its own was too short for, although that is not in the ring any more: it comes back
+// only when everything has been handed out.
+void Lane::note_cut_short(Seat& seat) {
+  constexpr unsigned most_pieces = 8;  // small ones are not worth the work
+  pieces_ = seat.state_ == Seat::State::granted ? pieces_ + 1 : 1;
+  const bool has_rest = lane_ != nullptr && seat.in_turn_ && !seat.means_.are_limited();
+  const bool may_go_on = pieces_ < most_pieces && seat.held_ < largest_portion();
+  cut_short_ = has_rest && may_go_on ? &seat : nullptr;
+}
+
+Seat& Lane::seat_in_turn(Seat& first, const Ring& untold) const {
+  return cut_short_ != nullptr && cut_short_->ring_ == &untold ? *cut_short_ : first;
+}
+
 void Lane::charge(Seat& seat, std::uint64_t tokens, TimePoint now) {
-  seat.held_ = tokens;
+  seat.held_ += tokens;
   seat.granted_at_ = now;
   seat.turn_at_ = root().served_at_;
   seat.credit_ -= static_cast<std::int64_t>(tokens);
@@ -268,8 +287,6 @@ void Lane::charge(Seat& seat, std::uint64_t tokens, TimePoint now) {
     lane->bucket_.reserve(tokens, now);
     if (lane->lane_ != nullptr) lane->lane_->charge_turn(*lane, tokens, now);
   }
-  // Last: with its only turn gone a lane leaves the rings above.
-  seat.lane_->remove(seat, now);
 }
 
 // What a child gets of its assured rate does not count against its part of the rest. But being

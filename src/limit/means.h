@@ -14,6 +14,7 @@ struct Means {
   Rate rate;
   std::uint64_t most = max_tokens;
 
+  bool are_limited() const { return tokens < max_tokens; }
   std::uint64_t after(Duration span) const {
     if (tokens >= most) return tokens;
     return tokens + std::min(rate.over(span), most - tokens);

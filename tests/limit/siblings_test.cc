@@ -176,6 +176,33 @@ TEST(LimitedMembers, CostTheirGroupNothing) {
   }
 }
 
+// The turn of a group, which is short where ticks are, does not cut theirs off.
+TEST(HeavyMembers, GetTheirPartOfAGroupBetweenStrictTicks) {
+  for (const std::uint64_t limit : {500'000, 550'000, 600'000, 601'000, 700'000, 4'000'000}) {
+    Simulation simulation;
+    SimGroup link(simulation, per_second(2'000'000, 10ms, 2, RefillMode::ticks));
+    SimGroup site(simulation, per_second(limit, 10ms, 2, RefillMode::ticks));
+    SimGroup other(simulation, per_second(4'000'000, 10ms, 2, RefillMode::ticks));
+    ASSERT_TRUE(site.set_parent(&link, simulation.now));
+    ASSERT_TRUE(other.set_parent(&link, simulation.now));
+    other.set_weight(2);
+    const auto add = [&](SimGroup& group, std::uint32_t weight) -> SimStream& {
+      SimStream& stream = simulation.add_stream();
+      stream.throttle.join(group, simulation.now);
+      stream.throttle.set_weight(weight);
+      stream.start();
+      return stream;
+    };
+    const SimStream& heavy = add(site, 5);
+    const SimStream& light = add(site, 3);
+    add(other, 1);
+    add(other, 2);
+    simulation.run_for(10s);
+    EXPECT_NEAR(static_cast<double>(heavy.moved) / static_cast<double>(light.moved), 5.0 / 3, 0.03)
+        << limit;
+  }
+}
+
 struct Nested {
   RefillMode mode;
   Duration tick;
