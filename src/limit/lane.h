@@ -15,7 +15,8 @@
 // assured rate are in a second ring as well, which goes first. Only who waits takes part, and
 // serving costs time per grant, not per member.
 //
-// Guarded by the lock of the tree.
+// lane.cc has what streams and settings ask for, lane_service.cc how tokens are handed out. Guarded by
+// the lock of the tree.
 #pragma once
 
 #include <optional>

@@ -30,8 +30,7 @@ std::uint64_t Lane::portion(const Seat& seat, TimePoint now) const {
   if (lane_ != nullptr && turns_.has_one() && turns_.first() == &seat) {
     due = shares_.besides(seat) ? std::max(due, shares_.quantum(seat)) : max_tokens;
   }
-  const std::uint64_t usable = seat.means_.after(now - seat.claimed_at_);
-  return std::min({due, std::max<std::uint64_t>(usable, 1), largest_portion()});
+  return std::min({due, seat.means_.after(now - seat.claimed_at_), largest_portion()});
 }
 
 // A child lane may overdraw its credit by one grant; as that is never more than its quantum, one
@@ -254,7 +253,8 @@ void Lane::grant_next(TimePoint now) {
   }
   charge(seat, grant, now);
   home.note_cut_short(seat);
-  if (seat.state_ == Seat::State::granted) return;
+  if (seat.state_ == Seat::State::granted)
+    return;                // another piece, and its stream is yet to be told
   home.remove(seat, now);  // with its only turn gone a lane leaves the rings above
   seat.state_ = Seat::State::granted;
   seat.got_it_at_once_ = false;

@@ -95,7 +95,7 @@ std::uint64_t TokenBucket::grant(TimePoint now, std::uint64_t wanted, std::uint6
 
 Means TokenBucket::means(TimePoint now) {
   const std::int64_t have = available(now);
-  return {static_cast<std::uint64_t>(std::max<std::int64_t>(have, 0)), rate(), pacing_->stretched};
+  return {static_cast<std::uint64_t>(std::max<std::int64_t>(have, 1)), rate(), pacing_->stretched};
 }
 
 std::uint64_t TokenBucket::rest_of_savings(TimePoint now, std::uint64_t wanted) {

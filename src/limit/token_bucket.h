@@ -51,7 +51,7 @@ class TokenBucket {
   // Where that is 0: what is left of savings, that is of more than a wake-up brings, for somebody who
   // is alone. Once.
   std::uint64_t rest_of_savings(TimePoint now, std::uint64_t wanted);
-  // What whoever holds the bucket can use of somebody else's tokens.
+  // What somebody who was just offered some can use of another limit's tokens: at least 1.
   Means means(TimePoint now);
   std::uint64_t largest_transfer() const { return pacing_->largest_take; }
   // `least` for somebody who has not been waiting.

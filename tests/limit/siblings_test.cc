@@ -262,7 +262,6 @@ TEST_P(LimitedGroupAmongGroups, GetsItsRateWithABurstOfTwoTicks) {
   simulation.run_for(5s);
   EXPECT_NEAR(static_cast<double>(parent->total(Direction::write) - limited), 5e6, 0.15e6);
   EXPECT_NEAR(static_cast<double>(link.total(Direction::write) - all), 100e6, 1e6);
-  while (!groups.empty()) groups.pop_back();
 }
 
 class HeavySibling : public SiblingsTest {
