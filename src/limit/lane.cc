@@ -18,6 +18,8 @@ constexpr Duration shortest_round = 1ms;
 constexpr Duration longest_pace = 50ms;
 // The same with so many members that a round of full packets takes longer.
 constexpr Duration longest_round = 500ms;
+// From here on a tick says that coarse is fine.
+constexpr Duration coarse_tick = 100ms;
 
 }  // namespace
 
@@ -33,19 +35,37 @@ void Lane::derive() {
   divided_at_ = TimePoint::min();
 }
 
+bool Lane::has_unhurried_turns() const {
+  return lane_ == nullptr && child_lanes_ == 0 && bucket_.limit().mode == RefillMode::smooth;
+}
+
+// Child groups take two rounds of the lane above for one of theirs: what they were late for, and
+// what their buckets gathered meanwhile, must find room in a turn. Strict ticks and exact buckets
+// overflow in a round that is longer than it must be, and in a tree a wait is one of several.
+Shares::Style Lane::round_style() const {
+  Shares::Style style;
+  if (lane_ != nullptr) {
+    style.rounds_above = 2;
+    return style;
+  }
+  const Limit& limit = bucket_.limit();
+  style.even = limit.mode == RefillMode::smooth;
+  if (has_unhurried_turns()) style.turns_of_two = limit.rate.tick < coarse_tick ? 10 : 5;
+  return style;
+}
+
 // A child group gets its part of the rounds above, however high its own limit is, and that is what
-// it has for rounds of its own. They take two of those above: what it was late for, and what its
-// bucket gathered meanwhile, must find room in a turn.
+// it has for rounds of its own.
 void Lane::divide(TimePoint now) {
   if (now == divided_at_) return;
   divided_at_ = now;
-  if (lane_ == nullptr) return shares_.divide(round_, 1, min_share_);
+  if (lane_ == nullptr) return shares_.divide(round_, round_style(), min_share_);
   lane_->divide(now);
   const Shares::Round part = lane_->shares_.part_of(*this);
   const std::uint64_t assured = assured_ ? assured_->round : 0;
   const Shares::Round round = {std::min(round_.bytes, part.bytes + assured),
                                std::min(round_.longest, part.longest + assured)};
-  shares_.divide(round, 2, min_share_);
+  shares_.divide(round, round_style(), min_share_);
 }
 
 Lane& Lane::root() {
@@ -59,12 +79,14 @@ void Lane::adopt(Turn& turn, std::uint32_t weight) {
   turn.credit_ = 0;
   turn.left_at_ = TimePoint::min();
   turn.turn_at_ = TimePoint::max();
+  if (turn.kind_ == Kind::lane) ++child_lanes_;
   shares_.adopt(turn, weight);
   divided_at_ = TimePoint::min();
 }
 
 void Lane::dismiss(Turn& turn) {
   shares_.dismiss(turn);
+  if (turn.kind_ == Kind::lane) --child_lanes_;
   if (cut_short_ == &turn) cut_short_ = nullptr;
   turn.lane_ = nullptr;
   divided_at_ = TimePoint::min();

@@ -93,6 +93,9 @@ class Lane final : public Turn {
   };
 
   void derive();
+  Shares::Style round_style() const;
+  bool has_unhurried_turns() const;
+  std::uint64_t small_turn() const;
   Lane& root();
   bool empty() const { return turns_.empty(); }
   bool throttled() const { return throttle_hook_.queued; }
@@ -137,6 +140,7 @@ class Lane final : public Turn {
   std::optional<Assured> assured_;
   std::uint64_t min_share_ = 0;
   Shares::Round round_;  // by our own rate
+  std::size_t child_lanes_ = 0;
   TimePoint divided_at_ = TimePoint::min();
 
   Ring turns_;

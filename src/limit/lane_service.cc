@@ -19,7 +19,12 @@ constexpr Duration grant_life = 100ms;
 // The most that one gets in one grant. That the sum of all comes evenly is up to the root.
 std::uint64_t Lane::largest_portion() const {
   const std::uint64_t most = lane_ == nullptr ? bucket_.portion() : bucket_.largest_grant();
-  return std::max(most, min_share_);
+  return std::max({most, min_share_, small_turn()});
+}
+
+// It is not broken up, as it would be if it were more than a service is made for.
+std::uint64_t Lane::small_turn() const {
+  return has_unhurried_turns() ? std::min(shares_.unit(), bucket_.two_packets()) : 0;
 }
 
 // Of what is left of its turn. But the last one that waits in a child lane may overdraw that by
@@ -242,7 +247,8 @@ void Lane::grant_next(TimePoint now) {
   }
   for (const Turn* next = &seat; next->lane_ != nullptr; next = next->lane_) {
     Lane& lane = *next->lane_;
-    const std::uint64_t least = std::max(lane.bucket_.worth_waking(), lane.min_share_);
+    const std::uint64_t least =
+        std::max({lane.bucket_.worth_waking(), lane.min_share_, lane.small_turn()});
     std::uint64_t offer = lane.bucket_.grant(now, grant, least);
     if (offer == 0) {
       const std::uint64_t rest = lane.bucket_.rest_of_savings(now, grant);

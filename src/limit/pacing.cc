@@ -28,8 +28,8 @@ Pacing::Pacing(const Limit& given) : limit(given) {
   const Duration pace = std::clamp(rate.tick / 2, shortest_pace, longest_pace);
   const std::uint64_t patient = rate.over(patience);
   const std::uint64_t one_packet = std::min(packet, patient);
-  const std::uint64_t worthwhile =
-      rate.tick < patience ? one_packet : std::min(2 * packet, patient);
+  two_packets = std::min(2 * packet, patient);
+  const std::uint64_t worthwhile = rate.tick < patience ? one_packet : two_packets;
   chunk = portion = std::max({rate.over(pace), worthwhile, std::uint64_t{1}});
   round = even_round(rate.span_of(chunk));
   // Few, so that a turn of the loop serves many: a loop that sleeps in between finds the
@@ -41,7 +41,7 @@ Pacing::Pacing(const Limit& given) : limit(given) {
   may_lead = limit.mode == RefillMode::smooth && rate.tick % round == Duration::zero();
   switch (limit.mode) {
     case RefillMode::smooth:
-      largest_take = std::max(limit.burst, one_packet);
+      if (limit.burst < one_packet) largest_take = two_packets;
       stretched = std::max(chunk, in_turn) + patient;
       stretched = std::clamp(stretched, limit.burst, max_tokens);
       break;

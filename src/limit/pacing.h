@@ -22,7 +22,8 @@ struct Pacing {
   bool may_lead = false;           // a tick is a whole number of rounds
   std::uint64_t chunk = 1;         // a wake-up is worth its cost from here on
   std::uint64_t portion = 1;       // what one of several waiters should get at once, at most
-  std::uint64_t largest_take = 1;  // the burst, or one packet if that is more
+  std::uint64_t two_packets = 1;   // or what comes within our patience, if that is less
+  std::uint64_t largest_take = 1;  // the burst; if that is less than a packet, two
   std::uint64_t stretched = 1;     // the burst while somebody waits
 };
 

@@ -33,14 +33,20 @@ void Shares::enter_queue(const Turn& turn) {
   contenders_.note_queue(waiting_weight_);
 }
 
-// With so many members that a round of full packets would take too long, quanta are smaller.
-void Shares::divide(const Round& round, unsigned length, std::uint64_t min_share) {
+// What a turn of weight 1 may move. It is less than a packet with so many members that a round of
+// full ones would take too long. In even rounds everybody has as many turns in a second as all
+// others, whenever that begins.
+void Shares::divide(const Round& round, const Style& style, std::uint64_t min_share) {
   round_ = round;
   served_weight_ = contenders_.served(competing());
-  const std::uint64_t even = length * fraction(round.bytes, Contenders::scale, served_weight_);
+  const std::uint64_t part = fraction(round.bytes, Contenders::scale, served_weight_);
   const std::uint64_t most = fraction(round.longest, Contenders::scale, served_weight_);
-  const std::uint64_t unit = std::max({even, std::min(packet, most), min_share, std::uint64_t{1}});
-  unit_ = std::min(unit, largest_unit);
+  const std::uint64_t in_a_second = 2 * most;
+  std::uint64_t unit = std::max(style.rounds_above * part, std::min(packet, most));
+  if (style.turns_of_two != 0)
+    unit = std::max(unit, std::min(2 * packet, in_a_second / style.turns_of_two));
+  if (style.even && unit != 0 && unit <= in_a_second) unit = in_a_second / (in_a_second / unit);
+  unit_ = std::clamp<std::uint64_t>(std::max(unit, min_share), 1, largest_unit);
 }
 
 Shares::Round Shares::part_of(const Turn& turn) const {

@@ -17,10 +17,16 @@ namespace ev {
 
 class Shares {
  public:
-  // What a round is to take, and what the longest one may.
+  // What a round is to take, and what the longest one may: half a second's tokens.
   struct Round {
     std::uint64_t bytes = 0;
     std::uint64_t longest = 0;
+  };
+  struct Style {
+    unsigned rounds_above = 1;  // that a round takes, of those in the lane above
+    bool even = false;          // a whole number of rounds takes a second
+    // Turns have two packets if everybody then still gets so many of them a second. 0: not for that.
+    unsigned turns_of_two = 0;
   };
 
   void adopt(Turn& turn, std::uint32_t weight);
@@ -33,10 +39,10 @@ class Shares {
   // Whether somebody else has asked of late.
   bool besides(const Turn& turn) const { return contenders_.besides(turn); }
 
-  // To be repeated now and then, as others come and go. `length`: how many of the rounds of the lane
-  // above ours takes.
-  void divide(const Round& round, unsigned length, std::uint64_t min_share);
+  // To be repeated now and then, as others come and go.
+  void divide(const Round& round, const Style& style, std::uint64_t min_share);
   std::uint64_t quantum(const Turn& turn) const { return unit_ * turn.weight_; }
+  std::uint64_t unit() const { return unit_; }
   // The part of the round that comes to one of them.
   Round part_of(const Turn& turn) const;
   // By weight among those who compete, or among all members.

@@ -67,6 +67,7 @@ class TokenBucket {
   bool brings_more_than(std::uint64_t transfer) const {
     return transfer == pacing_->largest_take && pacing_->largest_take < pacing_->in_turn;
   }
+  std::uint64_t two_packets() const { return pacing_->two_packets; }
   // What one of several waiters should get at once, at most: more would make the sum jerky.
   std::uint64_t portion() const { return pacing_->portion; }
   // The same where the limit above sees to that.
