@@ -9,6 +9,13 @@ constexpr std::uint64_t packet = 1460;
 constexpr std::uint64_t largest_unit = std::uint64_t{1} << 30;
 constexpr auto plenty = SignedWide{1} << 90;  // more than anybody is ever due
 
+// Almost always 64 bits do, and dividing 128 costs a hundred instructions.
+SignedWide quotient(SignedWide of, std::uint64_t by) {
+  const auto narrow = static_cast<std::int64_t>(of);
+  if (narrow == of) return narrow / static_cast<std::int64_t>(std::min(by, max_tokens));
+  return of / static_cast<SignedWide>(by);
+}
+
 std::uint64_t fraction(std::uint64_t tokens, std::uint64_t weight, std::uint64_t of) {
   return static_cast<std::uint64_t>(std::min(Wide{tokens} * weight / of, Wide{tokens}));
 }
@@ -86,19 +93,21 @@ void Shares::take_back(Turn& turn, std::uint64_t tokens) {
 // is out of bounds otherwise is forgotten, so nobody saves up an absence.
 void Shares::count_part(Turn& turn) {
   if (turn.unit_seen_ > 2 * unit_) start_anew(turn);
-  const auto all = static_cast<SignedWide>(competing());
+  const std::uint64_t all = competing();
   const auto shared = std::min(static_cast<SignedWide>(shared_ - turn.shared_seen_), plenty);
-  const SignedWide before = turn.lag_ + shared * turn.weight_ / all;
+  const SignedWide before = turn.lag_ + quotient(shared * turn.weight_, all);
   const SignedWide lag = before - turn.had_;
   const SignedWide most = furthest_ahead(turn);
   const SignedWide by =
       std::max<SignedWide>(-most - lag, 0) - std::max<SignedWide>(-most - before, 0);
-  const Wide grown =
-      static_cast<Wide>(std::clamp<SignedWide>(by, 0, max_tokens) * all / turn.weight_);
-  shared_ += grown;
-  // Those who wait will use their parts.
-  const std::uint64_t away = competing() - std::min(competing(), waiting_weight_);
-  contenders_.note_shared(turn.had_, grown / competing() * away);
+  Wide unused = 0;
+  if (by > 0) {
+    const Wide grown = std::min(static_cast<Wide>(by), Wide{max_tokens}) * all / turn.weight_;
+    shared_ += grown;
+    // Those who wait will use their parts.
+    unused = grown / all * (all - std::min(all, waiting_weight_));
+  }
+  contenders_.note_shared(turn.had_, unused);
   turn.lag_ = static_cast<std::int64_t>(std::clamp<SignedWide>(lag, -most, most + most / 4));
   turn.had_ = 0;
   turn.shared_seen_ = shared_;
