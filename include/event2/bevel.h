@@ -252,7 +252,8 @@ int bevel_set_segment_overhead(struct bufferevent* bev, size_t overhead, size_t 
   It stays so when the limit is removed.
 
   @param bytes  0: the read burst of the bufferevent's limits (its own and its group's, the smaller
-  one). The kernel has a minimum of some KiB
+  one), but at least 32 KiB: TCP does not get up to speed with less. The kernel has a minimum of some
+  KiB as well
   @return -1 with EINVAL if its reading has no limit to take `bytes` from, or with the kernel's error
  */
 EVENT2_EXPORT_SYMBOL

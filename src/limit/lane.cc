@@ -272,6 +272,13 @@ void Lane::adjust(std::int64_t tokens, TimePoint now) {
   retime(now);
 }
 
+bool Lane::owes(TimePoint now) {
+  for (Lane* lane = this; lane != nullptr; lane = lane->lane_) {
+    if (lane->bucket_.available(now) < 0) return true;
+  }
+  return false;
+}
+
 void Lane::set_assured(const std::optional<Rate>& rate, TimePoint now) {
   const bool was_queued = lane_ != nullptr && queued();
   if (was_queued) lane_->remove(*this, now);

@@ -65,6 +65,7 @@ class Lane final : public Turn {
   // is borrowed from what they leave. Empty: everything is borrowed.
   void set_assured(const std::optional<Rate>& rate, TimePoint now);
   void adjust(std::int64_t tokens, TimePoint now);
+  bool owes(TimePoint now);  // or one above it
   std::int64_t reported(TimePoint now) { return bucket_.reported(now); }
 
   std::uint64_t total() const { return total_; }

@@ -248,6 +248,15 @@ std::size_t Throttle::would_move(Direction direction, std::size_t wanted, TimePo
   return static_cast<std::size_t>(std::min<std::uint64_t>(cost_.payload(tokens), wanted));
 }
 
+bool Throttle::owes(Direction direction, TimePoint now) {
+  Side& side = this->side(direction);
+  if (side.own && side.own->available(now) <= 0) return true;
+  if (this->group() == nullptr) return false;
+  TreeGuard guard(key_);
+  RateGroup* group = group_;
+  return group != nullptr && group->lane(direction).owes(now);
+}
+
 bool Throttle::decrement(Direction direction, std::int64_t bytes, TimePoint now) {
   Side& side = this->side(direction);
   if (!side.own) return false;

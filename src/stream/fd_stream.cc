@@ -153,6 +153,7 @@ void FdStream::write_event(int, short what, void* self) {
 }
 
 void FdStream::on_timeout(short direction) {
+  if (direction == EV_READ && !connecting_ && waits_for_debt(Direction::read)) return;
   end_attempt();
   const short side = direction == EV_READ ? BEV_EVENT_READING : BEV_EVENT_WRITING;
   fail(static_cast<short>(BEV_EVENT_TIMEOUT | side), ETIMEDOUT);

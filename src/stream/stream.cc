@@ -211,6 +211,14 @@ std::size_t Stream::limited_allowance(Direction direction, std::size_t wanted) {
   return 0;
 }
 
+bool Stream::waits_for_debt(Direction direction) {
+  Throttle* limits = throttle();
+  if (limits == nullptr || !limits->owes(direction, loop().now())) return false;
+  if (allowance(direction, 1) == 0) return true;
+  spend(direction, 0);
+  return false;
+}
+
 void Stream::go_on(Direction direction) {
   const bool reads = direction == Direction::read;
   std::uint8_t& suspended = reads ? read_suspended_ : write_suspended_;

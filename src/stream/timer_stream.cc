@@ -40,7 +40,10 @@ void TimerStream::run_write_timer() {
 
 void TimerStream::read_event(int, short, void* self) {
   TimerStream& stream = *static_cast<TimerStream*>(self);
-  from_loop(stream, [&] { stream.fail(BEV_EVENT_TIMEOUT | BEV_EVENT_READING, ETIMEDOUT); });
+  from_loop(stream, [&] {
+    if (stream.waits_for_debt(Direction::read)) return;
+    stream.fail(BEV_EVENT_TIMEOUT | BEV_EVENT_READING, ETIMEDOUT);
+  });
 }
 
 void TimerStream::write_event(int, short what, void* self) {

@@ -263,6 +263,19 @@ static void no_timeout_while_out_of_tokens(void) {
   teardown(bev);
 }
 
+static void no_timeout_in_debt(void) {
+  struct bufferevent* bev = setup();
+  struct ev_token_bucket_cfg* cfg = per_hour(5, 5);
+  bufferevent_set_timeouts(bev, msec(20), NULL);
+  bufferevent_set_rate_limit(bev, cfg);
+  bufferevent_enable(bev, EV_READ);
+  SEE(bufferevent_decrement_read_limit(bev, 10));
+  run_for(base, 100);
+  SEE(events);
+  ev_token_bucket_cfg_free(cfg);
+  teardown(bev);
+}
+
 static void pairs_are_limited(void) {
   struct ev_token_bucket_cfg* cfg = per_hour(1000, 5);
   struct bufferevent* pair[2];
@@ -546,6 +559,7 @@ const struct conf_case conf_cases[] = {
     CASE(writing_stops_when_the_bucket_is_empty),
     CASE(bucket_is_refilled),
     CASE(no_timeout_while_out_of_tokens),
+    CASE(no_timeout_in_debt),
     EXCEPTION(pairs_are_limited, "better: pain 18, stock ignores the limit",
               "bufferevent_set_rate_limit(pair[0], cfg) = 0\n"
               "arrived = \"01234\"\n"

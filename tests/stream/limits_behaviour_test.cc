@@ -93,6 +93,33 @@ TEST_P(LimitsOfEveryKind, NoReadTimeoutWhileTheLimitOfTheGroupIsUsedUp) {
   EXPECT_EQ(ends.events_right(), BEV_EVENT_TIMEOUT | BEV_EVENT_READING);
 }
 
+// What was charged by hand is paid back before anything can be read.
+TEST_P(LimitsOfEveryKind, NoReadTimeoutInDebt) {
+  const timeval soon{0, 20000};
+  const Cfg cfg(100);
+  for (const bool grouped : {false, true}) {
+    Group group(loop, cfg);
+    Ends ends(loop, GetParam());
+    const auto charge = [&](ev_ssize_t bytes) {
+      if (grouped) return bufferevent_rate_limit_group_decrement_read(group, bytes);
+      return bufferevent_decrement_read_limit(ends.right(), bytes);
+    };
+    if (grouped) {
+      bufferevent_add_to_rate_limit_group(ends.right(), group);
+    } else {
+      bufferevent_set_rate_limit(ends.right(), cfg);
+    }
+    bufferevent_set_timeouts(ends.right(), &soon, nullptr);
+    ASSERT_EQ(charge(500), 0);
+    loop.run_for(90ms);
+    EXPECT_EQ(ends.events_right(), 0) << grouped;
+    EXPECT_NE(bufferevent_get_enabled(ends.right()) & EV_READ, 0);
+    ASSERT_EQ(charge(-500), 0);
+    EXPECT_TRUE(loop.run_until([&] { return ends.events_right() != 0; })) << "now it runs again";
+    EXPECT_EQ(ends.events_right(), BEV_EVENT_TIMEOUT | BEV_EVENT_READING);
+  }
+}
+
 TEST_P(LimitsOfEveryKind, DisablingEndsTheWaitAndEnablingBeginsItAgain) {
   Ends ends(loop, GetParam());
   const Cfg cfg(100);

@@ -178,6 +178,27 @@ TEST_F(LiftedLimitation4, TheKernelNeedNotReadAhead) {
   }
 }
 
+// TCP stalls with a window of a few packets, and the limit would not be reached.
+TEST_F(LiftedLimitation4, ASmallBurstDoesNotMakeTheWindowTooSmall) {
+  int sockets[2];
+  make_connection(sockets);
+  bufferevent* bev = bufferevent_socket_new(loop, sockets[0], BEV_OPT_CLOSE_ON_FREE);
+  const Cfg cfg(1500);
+  bufferevent_set_rate_limit(bev, cfg);
+  const auto buffer = [&] {
+    int size = 0;
+    socklen_t length = sizeof size;
+    EXPECT_EQ(getsockopt(sockets[0], SOL_SOCKET, SO_RCVBUF, &size, &length), 0);
+    return size;
+  };
+  ASSERT_EQ(bevel_clamp_receive_window(bev, 0), 0);
+  EXPECT_GE(buffer(), 32768);
+  ASSERT_EQ(bevel_clamp_receive_window(bev, 8192), 0);
+  EXPECT_LT(buffer(), 32768) << "whoever says a size gets it";
+  bufferevent_free(bev);
+  close(sockets[1]);
+}
+
 TEST_F(LiftedLimitation5, NoByteTooMuch) {
   const Cfg cfg(12345);
   Group group(loop, cfg);
