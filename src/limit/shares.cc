@@ -40,9 +40,9 @@ void Shares::enter_queue(const Turn& turn) {
   contenders_.note_queue(waiting_weight_);
 }
 
-// What a turn of weight 1 may move. It is less than a packet with so many members that a round of
-// full ones would take too long. In even rounds everybody has as many turns in a second as all
-// others, whenever that begins.
+// What a turn of weight 1 may move: up to two packets, or its part of the round if that is more; less
+// than a packet with so many members that a round of full ones would take too long. In even rounds
+// everybody has as many turns in a second as all others, whenever that begins.
 void Shares::divide(const Round& round, const Style& style, std::uint64_t min_share) {
   round_ = round;
   served_weight_ = contenders_.served(competing());
@@ -50,9 +50,14 @@ void Shares::divide(const Round& round, const Style& style, std::uint64_t min_sh
   const std::uint64_t most = fraction(round.longest, Contenders::scale, served_weight_);
   const std::uint64_t in_a_second = 2 * most;
   std::uint64_t unit = std::max(style.rounds_above * part, std::min(packet, most));
-  if (style.turns_of_two != 0)
-    unit = std::max(unit, std::min(2 * packet, in_a_second / style.turns_of_two));
-  if (style.even && unit != 0 && unit <= in_a_second) unit = in_a_second / (in_a_second / unit);
+  if (style.even && unit != 0 && unit <= in_a_second) {
+    std::uint64_t turns = in_a_second / unit;
+    if (style.turns_of_two != 0) {
+      const std::uint64_t for_two = (in_a_second + 2 * packet - 1) / (2 * packet);
+      turns = std::min(turns, std::max<std::uint64_t>(for_two, style.turns_of_two));
+    }
+    unit = in_a_second / turns;
+  }
   unit_ = std::clamp<std::uint64_t>(std::max(unit, min_share), 1, largest_unit);
 }
 

@@ -25,7 +25,7 @@ class Shares {
   struct Style {
     unsigned rounds_above = 1;  // that a round takes, of those in the lane above
     bool even = false;          // a whole number of rounds takes a second
-    // Turns have two packets if everybody then still gets so many of them a second. 0: not for that.
+    // Even turns have up to two packets if everybody still gets so many of them a second. 0: one.
     unsigned turns_of_two = 0;
   };
 

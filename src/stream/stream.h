@@ -300,8 +300,8 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   std::size_t allowance(Direction direction, std::size_t wanted) {
     return throttle() == nullptr ? wanted : limited_allowance(direction, wanted);
   }
-  // A time in debt does not count for a timeout. True if there is one: the direction waits until it is
-  // paid back.
+  // Asked when a timeout is up, for none comes in debt. True if there is one: the direction waits until
+  // it is paid back, and its time begins anew.
   bool waits_for_debt(Direction direction);
   void spend(Direction direction, std::size_t bytes) {
     if (Throttle* limits = throttle()) limits->spend(direction, bytes, loop().now());
