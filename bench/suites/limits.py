@@ -2,6 +2,7 @@
 
 Others that limit one stream are measured beside us: limit_references.py."""
 
+import math
 import statistics
 from dataclasses import dataclass
 from functools import partial
@@ -9,7 +10,7 @@ from functools import partial
 from harness import plot
 from harness.processes import Server, start_load
 from harness.rounds import Measurement, Samples, run_case
-from harness.settings import Settings
+from harness.settings import RAW, Settings
 from harness.tables import render_side_by_side
 from suites import limit_references
 
@@ -32,6 +33,7 @@ COST_METRICS = {
     "bytes_per_read": ("bytes per wake-up", 0),
     "cpu_us_per_read": ("CPU us per wake-up", 2),
     "growth": ("times that of the fewest", 2),
+    "over_raw": ("times that of raw", 2),
 }
 DELIVERED = {"delivered": ("delivered / configured", 4)}
 FROM_THE_START = 10  # seconds; "within 0.5 % at every tick" is the goal
@@ -121,22 +123,28 @@ def _plot(settings: Settings, case: Case, windows: dict[str, list[float]]) -> No
                WINDOW_SECONDS, megabytes, configured)
 
 
-def _builds(settings: Settings):
-    return settings.builds_of("rate_limited_reader").items()
+def _builds(settings: Settings) -> dict:
+    return settings.builds_of("rate_limited_reader")
 
 
-def _run_case(settings: Settings, case: Case) -> Samples:
+def _with_raw(settings: Settings) -> dict:
+    """And a program that reads at our pace without any library."""
+    return _builds(settings) | {RAW: settings.program("raw_paced_reader")}
+
+
+def _run_case(settings: Settings, case: Case, programs: dict) -> Samples:
     windows: dict[str, list[float]] = {}
-    contenders = {library: partial(_measure, settings, program, case, windows, library)
-                  for library, program in _builds(settings)}
+    contenders = {name: partial(_measure, settings, program, case, windows, name)
+                  for name, program in programs.items()}
     samples = run_case(settings, case.title, contenders)
     if settings.plots and case in PLOTTED and windows:
         _plot(settings, case, windows)
     return samples
 
 
-def _run_all(settings: Settings, cases: list[Case]) -> dict[Case, Samples]:
-    return {case: _run_case(settings, case) for case in cases if _is_chosen(settings, case)}
+def _run_all(settings: Settings, cases: list[Case], programs: dict) -> dict[Case, Samples]:
+    return {case: _run_case(settings, case, programs) for case in cases
+            if _is_chosen(settings, case)}
 
 
 def _is_chosen(settings: Settings, case: Case) -> bool:
@@ -163,7 +171,7 @@ def _references(settings: Settings) -> str:
         case = Case("own", 1, rate, 10)
         contenders = {library: (lambda program=program, case=case:
                                 _windows_of(_read(settings, program, case)))
-                      for library, program in _builds(settings)}
+                      for library, program in _builds(settings).items()}
         contenders |= {name: (lambda read=read, rate=rate:
                               _windows_of(read(rate, _seconds(settings))))
                        for name, read in others.items()}
@@ -183,7 +191,7 @@ def _from_the_start(settings: Settings) -> str:
     for case in STARTS:
         contenders = {library: (lambda program=program, case=case: {
             "delivered": _read(settings, program, case, warmup=0, seconds=seconds)["delivered"]})
-            for library, program in _builds(settings)}
+            for library, program in _builds(settings).items()}
         results.append(run_case(settings, f"{case.title}, first {seconds} s", contenders))
     return render_side_by_side("Rate limits: from the start", "limit, tick", DELIVERED, results)
 
@@ -191,22 +199,27 @@ def _from_the_start(settings: Settings) -> str:
 # --- does a wake-up cost more among many? ---
 
 def _cost_of_waking(settings: Settings) -> str:
-    """The rate grows with the members, so that a wake-up moves the same and only their number differs."""
-    results = [_run_case(settings, Case("group", members, MEMBER_RATE * members, 10))
-               for members in (MEMBERS if not settings.quick else (10, 1000))]
+    """The rate grows with the members, so that a wake-up moves the same and only their number differs. What it
+    costs to wake a process that sleeps is shared by whoever is served then, and few share it among few: that is
+    so for raw as well."""
+    cases = [Case("group", members, MEMBER_RATE * members, 10)
+             for members in (MEMBERS if not settings.quick else (10, 1000))]
+    results = [_run_case(settings, case, _with_raw(settings)) for case in cases]
     for samples in results:
+        raw = samples.median(RAW, "cpu_us_per_read") or math.nan
         for name, rounds in samples.by_contender.items():
-            fewest = results[0].median(name, "cpu_us_per_read") or rounds[0]["cpu_us_per_read"]
+            fewest = results[0].median(name, "cpu_us_per_read") or math.nan
             for round_ in rounds:
                 round_["growth"] = round_["cpu_us_per_read"] / fewest
+                round_["over_raw"] = round_["cpu_us_per_read"] / raw
     return render_side_by_side("Rate limits: what a wake-up costs among many", "limit, tick",
                                COST_METRICS, results)
 
 
 def run(settings: Settings) -> list[str]:
-    single = _run_all(settings, SINGLE)
-    groups = _run_all(settings, GROUPS)
-    own = _run_all(settings, OWN)
+    single = _run_all(settings, SINGLE, _builds(settings))
+    groups = _run_all(settings, GROUPS, _builds(settings))
+    own = _run_all(settings, OWN, _with_raw(settings))
     return [
         _table("one stream", single, SINGLE_METRICS),
         _references(settings),
