@@ -2,60 +2,11 @@
 
 #include <algorithm>
 #include <bit>
-#include <utility>
 
 namespace ev {
 namespace {
 
-event*& next_link(event& ev) noexcept {
-  return ev.ev_timeout_pos.ev_next_with_common_timeout.tqe_next;
-}
-event**& prev_link(event& ev) noexcept {
-  return ev.ev_timeout_pos.ev_next_with_common_timeout.tqe_prev;
-}
-
-event* reversed(event* list) noexcept {
-  event* result = nullptr;
-  while (list != nullptr) {
-    event* next = next_link(*list);
-    next_link(*list) = result;
-    result = list;
-    list = next;
-  }
-  return result;
-}
-
-event* merge(event* a, event* b) noexcept {
-  event* first = nullptr;
-  event** last = &first;
-  while (a != nullptr && b != nullptr) {
-    event*& smaller = deadline_of(*b) < deadline_of(*a) ? b : a;
-    *last = smaller;
-    last = &next_link(*smaller);
-    smaller = *last;
-  }
-  *last = a != nullptr ? a : b;
-  return first;
-}
-
-// Stable. runs[i] is empty or holds 2^i events.
-event* sorted(event* list) noexcept {
-  std::array<event*, 48> runs{};
-  while (list != nullptr) {
-    event* run = list;
-    list = next_link(*list);
-    next_link(*run) = nullptr;
-    std::size_t i = 0;
-    for (; runs[i] != nullptr; i++) {
-      run = merge(runs[i], run);
-      runs[i] = nullptr;
-    }
-    runs[i] = run;
-  }
-  event* result = nullptr;
-  for (event* run : runs) result = merge(run, result);
-  return result;
-}
+void fetch(event& ev) noexcept { __builtin_prefetch(&ev.ev_timeout); }
 
 }  // namespace
 
@@ -105,19 +56,24 @@ void TimerWheel::insert(event& ev, Deadline deadline) noexcept {
   quiet_until_ = std::min(quiet_until_, deadline);
 }
 
+void TimerWheel::set_used(int slot, bool used) noexcept {
+  std::uint64_t& word = used_[static_cast<std::size_t>(slot / 64)];
+  const std::uint64_t bit = std::uint64_t{1} << (slot % 64);
+  word = used ? word | bit : word & ~bit;
+}
+
 void TimerWheel::file(event& ev, Deadline deadline) noexcept {
   const int index = slot_for(tick_of(deadline));
   Slot& slot = slots_[static_cast<std::size_t>(index)];
-  if (slot.first == nullptr) {
-    used_[static_cast<std::size_t>(index / 64)] |= std::uint64_t{1} << (index % 64);
-    slot.earliest = deadline;
-  } else {
-    prev_link(*slot.first) = &next_link(ev);
+  if (is_used(index)) {
     slot.earliest = std::min(slot.earliest, deadline);
+  } else {
+    set_used(index, true);
+    slot = {.ring = {.next = &slot.ring, .previous = &slot.ring}, .earliest = deadline};
   }
-  next_link(ev) = slot.first;
-  prev_link(ev) = &slot.first;
-  slot.first = &ev;
+  TimerLink& last = *slot.ring.previous;
+  last.next = slot.ring.previous =
+      ::new (&ev.ev_timeout_pos) TimerLink{.next = &slot.ring, .previous = &last};
 }
 
 void TimerWheel::move(event& ev, Deadline deadline) noexcept {
@@ -130,21 +86,13 @@ void TimerWheel::move(event& ev, Deadline deadline) noexcept {
 }
 
 void TimerWheel::remove(event& ev) noexcept {
-  event** const previous = prev_link(ev);
-  event* const next = next_link(ev);
-  *previous = next;
+  const TimerLink link = link_of(ev);
+  link.previous->next = link.next;
+  link.next->previous = link.previous;
   size_--;
-  if (next != nullptr) {
-    prev_link(*next) = previous;
-    return;
-  }
-  // The last of a list: if it was the first as well, `previous` lies inside its slot, which is
-  // empty now.
-  const auto address = reinterpret_cast<std::uintptr_t>(previous);
-  const auto begin = reinterpret_cast<std::uintptr_t>(slots_.data());
-  if (address < begin || address >= begin + sizeof(slots_)) return;
-  const std::size_t index = (address - begin) / sizeof(Slot);
-  used_[index / 64] &= ~(std::uint64_t{1} << (index % 64));
+  // The same on both sides: only the slot is left.
+  if (link.next != link.previous) return;
+  set_used(static_cast<int>(reinterpret_cast<Slot*>(link.next) - slots_.data()), false);
 }
 
 // The first slot of a level that is in use, at or after `from`, or -1.
@@ -198,7 +146,7 @@ std::optional<Deadline> TimerWheel::next_wake() const noexcept {
   const Slot& first = slots_[static_cast<std::size_t>(slot)];
   if (slot >= slots_per_level) return std::min(first.earliest, end_of(slot));
   int count = 0;
-  for (event* ev = first.first; ev != nullptr; ev = next_of(*ev)) {
+  for (TimerLink* link = first.ring.previous; link != &first.ring; link = link->previous) {
     if (++count == many) return std::max(first.earliest, end_of(slot));
   }
   return first.earliest;
@@ -206,49 +154,88 @@ std::optional<Deadline> TimerWheel::next_wake() const noexcept {
 
 event* TimerWheel::some() const noexcept {
   const int slot = first_used_slot();
-  return slot < 0 ? nullptr : slots_[static_cast<std::size_t>(slot)].first;
+  return slot < 0 ? nullptr : event_of(slots_[static_cast<std::size_t>(slot)].ring.previous);
 }
 
-// Empties a slot. The newest event comes first.
-event* TimerWheel::take_slot(int slot) noexcept {
-  const auto index = static_cast<std::size_t>(slot);
-  used_[index / 64] &= ~(std::uint64_t{1} << (index % 64));
-  return std::exchange(slots_[index].first, nullptr);
+TimerLink* TimerWheel::merge(TimerLink* a, TimerLink* b) noexcept {
+  TimerLink* first = nullptr;
+  TimerLink** last = &first;
+  while (a != nullptr && b != nullptr) {
+    TimerLink*& smaller = deadline_of(*event_of(b)) < deadline_of(*event_of(a)) ? b : a;
+    *last = smaller;
+    last = &smaller->next;
+    smaller = *last;
+  }
+  *last = a != nullptr ? a : b;
+  return first;
 }
 
-// Files a list whose newest event comes first, oldest first.
-void TimerWheel::file_again(event* list) noexcept {
-  for (event *ev = reversed(list), *next; ev != nullptr; ev = next) {
-    next = next_link(*ev);
-    file(*ev, deadline_of(*ev));
+// Stable. runs[i] is empty or holds 2^i events.
+TimerLink* TimerWheel::sorted(TimerLink* list) noexcept {
+  std::array<TimerLink*, 48> runs{};
+  while (list != nullptr) {
+    TimerLink* run = list;
+    list = run->next;
+    run->next = nullptr;
+    std::size_t i = 0;
+    for (; runs[i] != nullptr; i++) {
+      run = merge(runs[i], run);
+      runs[i] = nullptr;
+    }
+    runs[i] = run;
+  }
+  TimerLink* result = nullptr;
+  for (TimerLink* run : runs) result = merge(run, result);
+  return result;
+}
+
+// Empties a slot that is in use: a list that ends with null, oldest first.
+TimerLink* TimerWheel::take_slot(int slot) noexcept {
+  set_used(slot, false);
+  const TimerLink& ring = slots_[static_cast<std::size_t>(slot)].ring;
+  ring.previous->next = nullptr;
+  // Many have not been touched since they were filed, and each tells where the next one is. From
+  // both ends at once the processor waits for memory half as long.
+  for (TimerLink *front = ring.next, *back = ring.previous; front != back; back = back->previous) {
+    fetch(*event_of(front));
+    fetch(*event_of(back));
+    front = front->next;
+    if (front == back) break;
+  }
+  return ring.next;
+}
+
+void TimerWheel::file_again(TimerLink* list) noexcept {
+  for (TimerLink* next; list != nullptr; list = next) {
+    next = list->next;
+    event& ev = *event_of(list);
+    file(ev, deadline_of(ev));
   }
 }
 
 // What stays was moved, or is due later in this millisecond.
 event* TimerWheel::expire_slot(int slot, Deadline now) noexcept {
   const Deadline limit = std::min(now, last_moment_of(current_));
-  Deadline first = Deadline::max();  // of those found so far, if they are in order
+  Deadline latest = Deadline::min();  // of those found so far, if they are in order
   bool in_order = true;
-  event* due = nullptr;
-  event* staying = nullptr;
-  event** staying_last = &staying;
-  for (event *ev = take_slot(slot), *next; ev != nullptr; ev = next) {
-    next = next_link(*ev);
-    const Deadline deadline = deadline_of(*ev);
-    if (deadline <= limit) {
-      in_order &= deadline <= first;
-      first = deadline;
-      next_link(*ev) = due;  // which turns the list round: oldest first
-      due = ev;
-      size_--;
-    } else {
-      *staying_last = ev;
-      staying_last = &next_link(*ev);
+  TimerLink* due = nullptr;
+  TimerLink** end_of_due = &due;
+  for (TimerLink *link = take_slot(slot), *next; link != nullptr; link = next) {
+    next = link->next;
+    event& ev = *event_of(link);
+    const Deadline deadline = deadline_of(ev);
+    if (deadline > limit) {
+      file(ev, deadline);
+      continue;
     }
+    in_order &= latest <= deadline;
+    latest = deadline;
+    *end_of_due = link;
+    end_of_due = &link->next;
+    size_--;
   }
-  *staying_last = nullptr;
-  file_again(staying);
-  return in_order ? due : sorted(due);
+  *end_of_due = nullptr;
+  return event_of(in_order ? due : sorted(due));
 }
 
 event* TimerWheel::take_expired(Deadline now) noexcept {

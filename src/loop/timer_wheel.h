@@ -18,7 +18,9 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <new>
 #include <optional>
 
 #include "sys/clock.h"
@@ -33,6 +35,14 @@ inline Deadline deadline_of(const event& ev) noexcept {
 
 // Saturates: an absurd duration is cut to about 30000 years.
 std::chrono::microseconds to_microseconds(const timeval& duration) noexcept;
+
+// How an event hangs in its slot: in a ring that begins and ends with the slot's own link. It lies in
+// the event's fields for timers.
+struct TimerLink {
+  TimerLink* next = nullptr;
+  TimerLink* previous = nullptr;
+};
+static_assert(sizeof(TimerLink) == sizeof(event::ev_timeout_pos));
 
 class TimerWheel {
  public:
@@ -65,9 +75,7 @@ class TimerWheel {
   template <class Visit>
   bool visit(Visit visit_one) const;
 
-  static event* next_of(const event& ev) noexcept {
-    return ev.ev_timeout_pos.ev_next_with_common_timeout.tqe_next;
-  }
+  static event* next_of(event& ev) noexcept { return event_of(link_of(ev).next); }
 
  private:
   using Tick = std::int64_t;  // milliseconds
@@ -77,11 +85,22 @@ class TimerWheel {
   static constexpr int slots_per_level = 1 << slot_bits;
   static constexpr int slot_mask = slots_per_level - 1;
 
+  // Means something only while its bit in used_ is set.
   struct Slot {
-    event* first = nullptr;  // the newest
-    Deadline earliest{};     // nothing in the slot expires before
+    TimerLink ring;       // oldest first
+    Deadline earliest{};  // nothing in the slot expires before
   };
 
+  static TimerLink& link_of(event& ev) noexcept {
+    return *std::launder(reinterpret_cast<TimerLink*>(&ev.ev_timeout_pos));
+  }
+  static event* event_of(TimerLink* link) noexcept {
+    if (link == nullptr) return nullptr;
+    return reinterpret_cast<event*>(reinterpret_cast<char*>(link) -
+                                    offsetof(event, ev_timeout_pos));
+  }
+  static TimerLink* sorted(TimerLink* list) noexcept;
+  static TimerLink* merge(TimerLink* a, TimerLink* b) noexcept;
   static Tick tick_of(Deadline deadline) noexcept;
   static Deadline last_moment_of(Tick tick) noexcept;
   static void store(event& ev, Deadline deadline) noexcept;
@@ -90,10 +109,13 @@ class TimerWheel {
   int first_used_slot() const noexcept;
   Tick start_of(int slot) const noexcept;
   Deadline end_of(int slot) const noexcept;
+  bool is_used(int slot) const noexcept {
+    return (used_[static_cast<std::size_t>(slot / 64)] >> (slot % 64) & 1) != 0;
+  }
+  void set_used(int slot, bool used) noexcept;
   void file(event& ev, Deadline deadline) noexcept;
-  event* take_slot(int slot) noexcept;
-  void file_again(event* list) noexcept;
-
+  TimerLink* take_slot(int slot) noexcept;
+  void file_again(TimerLink* list) noexcept;
   event* expire_slot(int slot, Deadline now) noexcept;
 
   Tick current_;
@@ -105,9 +127,11 @@ class TimerWheel {
 
 template <class Visit>
 bool TimerWheel::visit(Visit visit_one) const {
-  for (const Slot& slot : slots_) {
-    for (event* ev = slot.first; ev != nullptr; ev = next_of(*ev)) {
-      if (visit_one(*ev)) return true;
+  for (int i = 0; i < levels * slots_per_level; i++) {
+    if (!is_used(i)) continue;
+    const TimerLink& ring = slots_[static_cast<std::size_t>(i)].ring;
+    for (TimerLink* link = ring.next; link != &ring; link = link->next) {
+      if (visit_one(*event_of(link))) return true;
     }
   }
   return false;

@@ -27,16 +27,17 @@ struct EndConnectAttempt {
 }  // namespace ev
 
 struct bufferevent_ops final : ev::Allocated {
+  // What every turn looks at comes first: one line of the processor's caches.
   ev::Lock lock;
   std::unique_ptr<ev::TurnLimits> turn_limits;
   std::unique_ptr<ev::Limiter> limiter;
+  std::unique_ptr<ev::ConnectAttempt, ev::EndConnectAttempt> attempt;
+  std::unique_ptr<ev::Shutdown> shutdown;
   std::size_t output_limit = 0;  // 0: none
   std::size_t output_added = 0;  // ever, since this was made
   std::unique_ptr<ev::DrainNotice> drain_notice;
-  ev::Stream* above = nullptr;  // who also waits for our output to leave
-  std::unique_ptr<ev::Shutdown> shutdown;
+  ev::Stream* above = nullptr;           // who also waits for our output to leave
   std::unique_ptr<ev::Mailbox> mailbox;  // of a stream with a lock
-  std::unique_ptr<ev::ConnectAttempt, ev::EndConnectAttempt> attempt;
   void (*on_freed)(void*) = nullptr;
   void* on_freed_arg = nullptr;
   int dns_error = 0;
