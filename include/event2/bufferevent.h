@@ -286,8 +286,9 @@ enum bufferevent_flush_mode {
  * Move data now. Pairs pass it to (EV_WRITE) or from (EV_READ) the partner without regard to
  * watermarks, and with BEV_FINISHED report BEV_EVENT_EOF to it, each time. Filters run, heeding
  * watermarks with BEV_NORMAL only, and then flush the stream underneath; the read callback follows
- * from the loop, if the program has not taken the data by then. Sockets and TLS streams do nothing:
- * they send as soon as they can.
+ * from the loop, if the program has not taken the data by then: also beyond the high mark, and ahead
+ * of an end; while reading is disabled, once it is enabled again. Sockets and TLS streams do
+ * nothing: they send as soon as they can.
  *
  * @param iotype EV_READ and/or EV_WRITE
  * @return 1 if data was moved, 0 if there was none to move, -1 if the filter's function failed or

@@ -70,7 +70,7 @@ class FilterStream final : public TimerStream {
       restart_read_timeout();
       link_.lower().resume_read(Suspend::filter);
       // Bytes may wait below from before: nothing from the network would announce them.
-      if (may_have_input()) {
+      if (may_have_input() || flushed_input_) {
         pump_soon();
       } else {
         look_for_tokens();
@@ -161,10 +161,7 @@ class FilterStream final : public TimerStream {
   void on_flush() override {
     filter_output(BEV_NORMAL);
     if (is_freed()) return;
-    const bool produced = filter_input(BEV_NORMAL);
-    const bool was_flushed =
-        std::exchange(flushed_input_, false) && !input->empty() && wants_read();
-    pass_input(produced || was_flushed);
+    pass_input(filter_input(BEV_NORMAL));
   }
 
   void on_output_added() override {
@@ -268,9 +265,16 @@ class FilterStream final : public TimerStream {
     return produced;
   }
 
+  // True once, when a flush has produced what the program has not taken and may hear of: also beyond
+  // the high mark, which holds up what comes and not what is there.
+  bool take_flushed_input() noexcept {
+    if ((enabled & EV_READ) == 0) return false;
+    return std::exchange(flushed_input_, false) && !input->empty();
+  }
+
   // Gives the program what was produced, and behind it the filter's error or the end.
   void pass_input(bool produced, int options = 0) {
-    if (produced) deliver_read(options);
+    if (take_flushed_input() || produced) deliver_read(options);
     if (!is_freed()) output_progressed();  // a shutdown may have waited for the last byte
     if (is_freed()) return;
     if (input_broke_ && !std::exchange(input_error_told_, true)) {

@@ -370,22 +370,6 @@ TEST_P(Filter, IsCalledAgainAfterItsLimitHeldItUp) {
   EXPECT_EQ(evbuffer_get_length(bufferevent_get_input(a_.bev)), 3U);
 }
 
-// The program is told from the loop, and of what it has not taken by then.
-TEST_P(Filter, TellsLaterWhatAFlushProduced) {
-  functions_.input.act = [](evbuffer* source, evbuffer* destination, const Function::Call& call) {
-    if (call.mode == BEV_NORMAL) return BEV_NEED_MORE;
-    return Function::move_all(source, destination);
-  };
-  bufferevent_enable(a_.bev, EV_READ);
-  b_.write("abc");
-  settle();
-  EXPECT_EQ(bufferevent_flush(a_.bev, EV_READ, BEV_FLUSH), 1);
-  EXPECT_EQ(a_.reads, 0);
-  settle();
-  EXPECT_EQ(a_.got, "abc");
-  EXPECT_EQ(a_.reads, 1);
-}
-
 TEST_P(Filter, FlushTellsTheModeAndIgnoresMarks) {
   bufferevent_setwatermark(a_.bev, EV_READ, 0, 100);
   for (const bufferevent_flush_mode mode : {BEV_FLUSH, BEV_FINISHED}) {
