@@ -23,13 +23,15 @@ namespace {
 using bench::checked;
 using Clock = std::chrono::steady_clock;
 
+constexpr double turns_each = 10;  // per second
+
 Clock::duration span_of(double seconds) {
   return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
 
 class PacedReader {
  public:
-  // Turns and bytes per second.
+  // Turns and bytes are per second and of all, times in seconds.
   PacedReader(std::size_t members, double turns, double rate, double tick, double seconds)
       : epoll_(checked(epoll_create1(0), "epoll_create1")),
         step_(span_of(1 / turns)),
@@ -99,7 +101,7 @@ class PacedReader {
 int main(int argc, char** argv) {
   const bench::Options options(argc, argv);
   const auto members = options.integer<std::size_t>("members", 1);
-  const double turns = static_cast<double>(members) * options.number("turns", 10);
+  const double turns = static_cast<double>(members) * turns_each;
   const bool one_group = options.text("limit", "own") == "group";
   const double rate = options.number("rate", 1e6) * (one_group ? 1 : static_cast<double>(members));
   const double seconds = options.number("seconds", 5);

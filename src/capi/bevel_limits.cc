@@ -120,10 +120,11 @@ int bevel_set_segment_overhead(bufferevent* bev, size_t overhead, size_t segment
 int bevel_clamp_receive_window(bufferevent* bev, size_t bytes) {
   return on_stream(bev, [&](Stream& stream) {
     const ev::Throttle* limits = stream.throttle();
-    const bool asks_for_burst = bytes == 0;
-    if (asks_for_burst && limits != nullptr) bytes = limits->burst(Direction::read).value_or(0);
+    if (bytes == 0 && limits != nullptr) {
+      const auto burst = limits->burst(Direction::read);
+      if (burst) bytes = std::max<std::size_t>(*burst, ev::least_receive_window);
+    }
     if (bytes == 0 || bytes == EV_RATE_LIMIT_MAX) return errno = EINVAL, false;
-    if (asks_for_burst) bytes = std::max(bytes, ev::least_receive_window);
     return ev::clamp_receive_window(stream.fd(), bytes);
   });
 }

@@ -74,7 +74,8 @@ class Throttle final : public Allocated {
   // would_move() is what all limits together leave of `wanted`.
   std::int64_t limit(Direction direction, TimePoint now);
   std::size_t would_move(Direction direction, std::size_t wanted, TimePoint now);
-  // Has moved, or been charged with, more than any of its limits allowed: nothing moves for a while.
+  // Its own bucket is empty, or one above it below zero, which nobody else could use either: nothing
+  // moves until that is paid back. An empty one that is shared may just be busy.
   bool owes(Direction direction, TimePoint now);
   // Adds when negative. False without an own limit.
   bool decrement(Direction direction, std::int64_t bytes, TimePoint now);

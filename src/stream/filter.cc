@@ -70,7 +70,7 @@ class FilterStream final : public TimerStream {
       restart_read_timeout();
       link_.lower().resume_read(Suspend::filter);
       // Bytes may wait below from before: nothing from the network would announce them.
-      if (may_have_input() || flushed_input_) {
+      if (may_have_input()) {
         pump_soon();
       } else {
         look_for_tokens();
@@ -81,6 +81,10 @@ class FilterStream final : public TimerStream {
       if (may_have_output()) pump_soon();
     }
     return true;
+  }
+
+  void on_enabled(short what) override {
+    if ((what & EV_READ) != 0 && flushed_input_) pump_soon();
   }
 
   void stop(short what) override {

@@ -142,6 +142,7 @@ bool Stream::enable(short what) {
   const short before = enabled;
   what = static_cast<short>(what & (EV_READ | EV_WRITE));
   enabled = static_cast<short>(enabled | what);
+  on_enabled(what);
   if (read_suspended_ != 0) what = static_cast<short>(what & ~EV_READ);
   if (write_suspended_ != 0) what = static_cast<short>(what & ~EV_WRITE);
   try {

@@ -237,6 +237,8 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   // for a direction that is running already.
   virtual bool start(short what) = 0;
   virtual void stop(short what) = 0;
+  // These directions were enabled, also if they are suspended and so not started.
+  virtual void on_enabled(short) {}
   // bufferevent_flush(): -1 refused, 0 nothing to move, 1 moved.
   virtual int flush(short what, bufferevent_flush_mode mode);
   virtual int fd() const noexcept { return -1; }

@@ -27,7 +27,7 @@ struct EndConnectAttempt {
 }  // namespace ev
 
 struct bufferevent_ops final : ev::Allocated {
-  // What every turn looks at comes first: one line of the processor's caches.
+  // What every turn looks at comes first, and so lies together in the processor's caches.
   ev::Lock lock;
   std::unique_ptr<ev::TurnLimits> turn_limits;
   std::unique_ptr<ev::Limiter> limiter;

@@ -30,12 +30,7 @@ class FlushedInput : public ConversationTest, public testing::WithParamInterface
   bufferevent* lower_ = nullptr;
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    All, FlushedInput,
-    testing::Values(StackType{"socket", false, 0, 0, false}, StackType{"pair", true, 0, 0, false},
-                    StackType{"filter_on_socket", false, 1, 0, false},
-                    StackType{"socket_locked", false, 0, BEV_OPT_THREADSAFE, false}),
-    name_of);
+INSTANTIATE_TEST_SUITE_P(All, FlushedInput, testing::ValuesIn(all_stacks()), name_of);
 
 // From the loop.
 TEST_P(FlushedInput, IsToldLater) {
@@ -72,6 +67,18 @@ TEST_P(FlushedInput, IsToldBeforeTheEnd) {
 }
 
 TEST_P(FlushedInput, IsToldWhenReadingIsEnabledAgain) {
+  bufferevent_disable(a_.bev, EV_READ);
+  flush();
+  settle();
+  EXPECT_EQ(a_.reads, 0);
+  bufferevent_enable(a_.bev, EV_READ);
+  settle();
+  EXPECT_EQ(a_.got, "abc");
+  EXPECT_EQ(a_.reads, 1);
+}
+
+TEST_P(FlushedInput, IsToldWhenReadingIsEnabledAgainBeyondTheMark) {
+  bufferevent_setwatermark(a_.bev, EV_READ, 0, 1);
   bufferevent_disable(a_.bev, EV_READ);
   flush();
   settle();
