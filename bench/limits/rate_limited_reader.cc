@@ -1,5 +1,5 @@
 // Question: how exactly, how evenly and at what cost do rate limits let bytes through? Reads from
-// streams that always have more to read, under one group limit or under a limit each.
+// streams that always have more to read, dealt to groups or under a limit each.
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -17,8 +17,8 @@
 namespace {
 
 struct Limits {
-  bool one_group;
-  std::size_t per_tick;  // of the group, or of each member
+  std::size_t groups;    // none: a limit each
+  std::size_t per_tick;  // of each group, or of each member
   timeval tick;
 };
 
@@ -32,7 +32,9 @@ class Reader {
         warm_up_(warm_up),
         seconds_(seconds),
         record_(members, seconds) {
-    if (limits_.one_group) group_ = bufferevent_rate_limit_group_new(base_, config_);
+    while (groups_.size() < limits_.groups) {
+      groups_.push_back(bufferevent_rate_limit_group_new(base_, config_));
+    }
     listener_ =
         evconnlistener_new(base_, on_connection, this, 0, 0, bench::listen_abstract_and_announce());
   }
@@ -42,7 +44,7 @@ class Reader {
     const double rate = static_cast<double>(limits_.per_tick) * 1e6 /
                         (static_cast<double>(limits_.tick.tv_sec) * 1e6 +
                          static_cast<double>(limits_.tick.tv_usec));
-    record_.print(limits_.one_group ? rate : rate * static_cast<double>(members_.size()));
+    record_.print(rate * static_cast<double>(groups_.empty() ? members_.size() : groups_.size()));
   }
 
  private:
@@ -61,13 +63,17 @@ class Reader {
     member = {this, joined_++};
     bufferevent* stream = bufferevent_socket_new(base_, fd, BEV_OPT_CLOSE_ON_FREE);
     bufferevent_setcb(stream, on_read, nullptr, nullptr, &member);
-    if (limits_.one_group) {
-      bufferevent_add_to_rate_limit_group(stream, group_);
-    } else {
-      bufferevent_set_rate_limit(stream, config_);
-    }
+    limit(stream, member.index);
     bufferevent_enable(stream, EV_READ);
     if (joined_ == members_.size()) begin();
+  }
+
+  void limit(bufferevent* stream, std::size_t index) {
+    if (groups_.empty()) {
+      bufferevent_set_rate_limit(stream, config_);
+    } else {
+      bufferevent_add_to_rate_limit_group(stream, groups_[index % groups_.size()]);
+    }
   }
 
   // Without a warm-up from the very first byte on.
@@ -108,7 +114,7 @@ class Reader {
   event_base* base_ = event_base_new();
   Limits limits_;
   ev_token_bucket_cfg* config_;
-  bufferevent_rate_limit_group* group_ = nullptr;
+  std::vector<bufferevent_rate_limit_group*> groups_;
   evconnlistener* listener_ = nullptr;
   std::vector<Member> members_;
   std::size_t joined_ = 0;
@@ -124,7 +130,8 @@ int main(int argc, char** argv) {
   const auto milliseconds = options.integer<long>("tick", 100);
   const double rate = options.number("rate", 1e6);
   const Limits limits{
-      .one_group = options.text("limit", "own") == "group",
+      .groups =
+          options.text("limit", "own") == "group" ? options.integer<std::size_t>("groups", 1) : 0,
       .per_tick = static_cast<std::size_t>(rate * static_cast<double>(milliseconds) / 1000),
       .tick = {.tv_sec = milliseconds / 1000, .tv_usec = milliseconds % 1000 * 1000}};
   Reader(options.integer<std::size_t>("members", 1), limits, options.number("warmup", 0.5),
