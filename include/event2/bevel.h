@@ -59,7 +59,7 @@ typedef void (*bevel_shutdown_cb)(struct bufferevent* bev, enum bevel_shutdown_o
   @param how      EV_WRITE: only our direction ends (half close), and it is over when the end has
   left. EV_READ|EV_WRITE: it is over when the peer has ended too
   @param timeout  how long all of it may take; NULL: no limit; nothing or less: what cannot leave in
-  the next turn of the loop is given up
+  the next turn of the loop, and one more for each layer below, is given up
   @param done     called once when it is over, from the loop, never from inside this call; may be
   NULL
   @return -1 with EALREADY if it is being shut down already

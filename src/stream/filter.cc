@@ -98,7 +98,7 @@ class FilterStream final : public TimerStream {
   int flush(short what, bufferevent_flush_mode mode) override {
     bool produced = false;
     if ((what & EV_READ) != 0) {
-      produced = filter_input(mode);
+      produced = filter_input(mode, Source::may_be_empty);  // the filter may hold bytes itself
       if (is_freed()) return 1;
       if (produced) flushed_input_ = true;
       pump_soon();  // tells the program, but not in the middle of its call
@@ -138,12 +138,13 @@ class FilterStream final : public TimerStream {
     if (!is_ending_) {
       is_ending_ = true;
       run_output_filter(BEV_FINISHED);
-      // What the filter does not even take at the end never leaves.
-      if (is_freed() || !output->empty()) return lower_end_ = EndOutput::failed;
+      // What the filter does not even take at the end never leaves, nor does what it broke on.
+      if (is_freed() || output_broke_ || !output->empty()) return lower_end_ = EndOutput::failed;
       if (!link_.lower().shut_down(false, nullptr, on_lower_ended, this))
         lower_end_ = EndOutput::failed;
     }
-    return lower_end_;
+    const bool is_behind_the_end = lower_end_ == EndOutput::done && !is_drained();
+    return is_behind_the_end ? EndOutput::failed : lower_end_;
   }
 
  private:
@@ -210,6 +211,8 @@ class FilterStream final : public TimerStream {
     return static_cast<ev_ssize_t>(allowance(direction, wanted));
   }
 
+  enum class Source { has_bytes, may_be_empty };
+
   bool is_limited(Direction direction) const noexcept {
     return throttle() != nullptr || has_max_single(direction);
   }
@@ -228,10 +231,10 @@ class FilterStream final : public TimerStream {
   }
 
   // True when bytes were produced.
-  bool filter_input(bufferevent_flush_mode mode) {
+  bool filter_input(bufferevent_flush_mode mode, Source needs = Source::has_bytes) {
     evbuffer& source = *link_.lower().input;
     if (is_freed()) return false;
-    if (mode == BEV_NORMAL && !may_have_input()) {
+    if (mode == BEV_NORMAL && needs == Source::has_bytes && !may_have_input()) {
       look_for_tokens();
       return false;
     }

@@ -5,6 +5,20 @@
 #include "stream/stream.h"
 
 namespace ev {
+namespace {
+
+bool is_no_time(const timeval& time) noexcept {
+  return time.tv_sec < 0 || (time.tv_sec == 0 && time.tv_usec <= 0);
+}
+
+unsigned layers_below(const Stream& stream) noexcept {
+  unsigned count = 0;
+  const Stream* lower = stream.underlying();
+  for (; lower != nullptr; lower = lower->underlying()) count++;
+  return count;
+}
+
+}  // namespace
 
 Shutdown::Shutdown(Stream& stream, bool wait_for_peer, const timeval* timeout,
                    bevel_shutdown_cb done, void* arg)
@@ -16,6 +30,7 @@ Shutdown::Shutdown(Stream& stream, bool wait_for_peer, const timeval* timeout,
   step_.assign(run_step, &stream, static_cast<std::uint8_t>(stream.priority()));
   assign(timer_, &stream.loop(), -1, 0, on_timeout, &stream);
   if (timeout != nullptr) stream.loop().add(timer_, timeout);
+  if (timeout != nullptr && is_no_time(*timeout)) turns_left_ = layers_below(stream);
   step_soon();
 }
 
@@ -111,8 +126,16 @@ void Shutdown::on_timeout(int, short, void* stream) {
   from_loop(ending, [&] {
     Shutdown* shutdown = ending.shutdown();
     if (shutdown == nullptr || ending.is_freed() || !shutdown->has_timed_out()) return;
-    shutdown->end_soon(BEVEL_SHUTDOWN_TIMEOUT);
+    shutdown->time_out();
   });
+}
+
+// Without any time every layer still has a turn, in which it hands on what it holds.
+void Shutdown::time_out() {
+  if (turns_left_ == 0) return end_soon(BEVEL_SHUTDOWN_TIMEOUT);
+  turns_left_--;
+  constexpr timeval next_turn{0, 0};
+  stream_.loop().add(timer_, &next_turn);
 }
 
 // It may have been the time of one before us.

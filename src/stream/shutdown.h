@@ -55,6 +55,7 @@ class Shutdown : public Allocated {
   void finish();
   static void run_step(event_callback*, void* stream);
   static void on_timeout(int, short, void* stream);
+  void time_out();
   static void free_stream(event_callback*, void* self);
 
   // The loop calls with the stream: another thread may have ended us before we have the lock.
@@ -64,6 +65,7 @@ class Shutdown : public Allocated {
   event timer_{};
   Deferred step_;
   Deferred legacy_;
+  unsigned turns_left_ = 0;  // of those without any time
   Stage stage_ = Stage::draining;
   bevel_shutdown_outcome outcome_ = BEVEL_SHUTDOWN_CLEAN;
   bool wait_for_peer_;

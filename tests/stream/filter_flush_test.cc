@@ -30,6 +30,51 @@ class FlushedInput : public ConversationTest, public testing::WithParamInterface
   bufferevent* lower_ = nullptr;
 };
 
+// Holds back by itself what it took: there is nothing below any more.
+struct Hoard {
+  static bufferevent_filter_result filter(evbuffer* source, evbuffer* destination, ev_ssize_t,
+                                          bufferevent_flush_mode, void* self) {
+    auto& hoard = *static_cast<Hoard*>(self);
+    hoard.calls++;
+    if (evbuffer_get_length(source) > 0)
+      return evbuffer_add_buffer(hoard.held, source), BEV_NEED_MORE;
+    if (evbuffer_get_length(hoard.held) == 0) return BEV_NEED_MORE;
+    evbuffer_add_buffer(destination, hoard.held);
+    return BEV_OK;
+  }
+  ~Hoard() { evbuffer_free(held); }
+  evbuffer* held = evbuffer_new();
+  int calls = 0;
+};
+
+class HoardedInput : public ConversationTest, public testing::WithParamInterface<StackType> {
+ protected:
+  void SetUp() override {
+    const Ends ends = make_ends(loop_, GetParam());
+    b_.take(ends[1]);
+    a_.take(bufferevent_filter_new(ends[0], Hoard::filter, nullptr,
+                                   BEV_OPT_CLOSE_ON_FREE | GetParam().options, nullptr, &hoard_));
+    b_.write("abc");
+    EXPECT_TRUE(run_until([&] { return evbuffer_get_length(hoard_.held) == 3; }));
+  }
+  Hoard hoard_;
+};
+
+INSTANTIATE_TEST_SUITE_P(All, HoardedInput, testing::ValuesIn(all_stacks()), name_of);
+
+TEST_P(HoardedInput, ComesWithAFlushThatIsNoneToo) {
+  EXPECT_EQ(bufferevent_flush(a_.bev, EV_READ, BEV_NORMAL), 1);
+  settle();
+  EXPECT_EQ(a_.got, "abc");
+}
+
+TEST_P(HoardedInput, WaitsForReadingAndRoom) {
+  const int before = hoard_.calls;
+  bufferevent_disable(a_.bev, EV_READ);
+  EXPECT_EQ(bufferevent_flush(a_.bev, EV_READ, BEV_NORMAL), 0);
+  EXPECT_EQ(hoard_.calls, before);
+}
+
 INSTANTIATE_TEST_SUITE_P(All, FlushedInput, testing::ValuesIn(all_stacks()), name_of);
 
 // From the loop.

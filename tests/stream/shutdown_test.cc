@@ -289,6 +289,63 @@ TEST_P(Shutdowns, MayBeDoneAgain) {
   EXPECT_EQ(b_.events, 1) << "one end is told once";
 }
 
+// What is written behind the end cannot leave, and the next one says so: also where it is stuck in a
+// layer below.
+TEST_P(Shutdowns, EndWithAnErrorBehindAWriteThatCameTooLate) {
+  if (GetParam().is_pair) GTEST_SKIP() << "a pair has nothing that could refuse";
+  shut_down_cleanly();
+  a_.write("late");
+  settle();
+  for (const int how : {EV_WRITE, EV_READ | EV_WRITE}) {
+    outcome_ = {};
+    shut_down(a_, static_cast<short>(how));
+    ASSERT_TRUE(run_until([&] { return outcome_.calls > 0; }));
+    EXPECT_EQ(outcome_.outcome, BEVEL_SHUTDOWN_ERROR);
+  }
+}
+
+TEST_P(Shutdowns, WithoutTimeSendWhatCanLeaveThroughAllLayers) {
+  constexpr timeval no_time{0, 0};
+  a_.write("small");
+  shut_down(a_, EV_WRITE, &no_time);
+  ASSERT_TRUE(run_until([&] { return outcome_.calls > 0; }));
+  EXPECT_EQ(outcome_.outcome, BEVEL_SHUTDOWN_CLEAN);
+  ASSERT_TRUE(run_until([&] { return b_.events > 0; }));
+  EXPECT_EQ(b_.got, "small");
+}
+
+TEST_P(Shutdowns, WithoutTimeGiveUpWhatIsHeldUp) {
+  constexpr timeval no_time{0, 0};
+  block();
+  shut_down(a_, EV_WRITE, &no_time);
+  settle();
+  EXPECT_EQ(outcome_.calls, 1);
+  EXPECT_EQ(outcome_.outcome, BEVEL_SHUTDOWN_TIMEOUT);
+}
+
+bufferevent_filter_result take_and_break(evbuffer* source, evbuffer* destination, ev_ssize_t,
+                                         bufferevent_flush_mode, void*) {
+  evbuffer_drain(source, evbuffer_get_length(source));
+  evbuffer_add(destination, "half", 4);
+  return BEV_ERROR;
+}
+
+// What a filter took before it broke is lost, so the peer must not see a proper end.
+TEST_P(Shutdowns, EndWithAnErrorWhereAFilterBroke) {
+  a_.take(bufferevent_filter_new(std::exchange(a_.bev, nullptr), nullptr, take_and_break,
+                                 BEV_OPT_CLOSE_ON_FREE | GetParam().options, nullptr, nullptr));
+  a_.write("all of it");
+  shut_down(a_, EV_WRITE);
+  ASSERT_TRUE(run_until([&] { return outcome_.calls > 0; }));
+  EXPECT_EQ(outcome_.outcome, BEVEL_SHUTDOWN_ERROR);
+  outcome_ = {};
+  shut_down(a_, EV_WRITE);
+  ASSERT_TRUE(run_until([&] { return outcome_.calls > 0; }));
+  EXPECT_EQ(outcome_.outcome, BEVEL_SHUTDOWN_ERROR);
+  settle();
+  EXPECT_EQ(b_.events, 0);
+}
+
 TEST_P(Shutdowns, PushThroughLayersThatWereDisabled) {
   limit_output_below(a_.bev, 1000);
   for (bufferevent* layer = a_.bev; layer != nullptr; layer = bufferevent_get_underlying(layer)) {
