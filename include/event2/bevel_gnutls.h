@@ -65,8 +65,8 @@ EVENT2_EXPORT_SYMBOL struct bufferevent* bevel_gnutls_filter_new(struct event_ba
 EVENT2_EXPORT_SYMBOL struct gnutls_session_int* bevel_gnutls_get_session(struct bufferevent* bev);
 
 /**
- * Take the latest error of GnuTLS that has happened on a stream and was not taken yet: a negative
- * number as for gnutls_strerror(); the next call takes the one before.
+ * Take the first error of GnuTLS that has happened on a stream and was not taken yet: a negative
+ * number as for gnutls_strerror(); the next call takes the one after it.
  *
  * @return 0 if there is none, and for other kinds
  */

@@ -81,8 +81,8 @@ EVENT2_EXPORT_SYMBOL struct bufferevent* bufferevent_openssl_filter_new(
 EVENT2_EXPORT_SYMBOL struct ssl_st* bufferevent_openssl_get_ssl(struct bufferevent* bev);
 
 /**
- * Take the latest error of OpenSSL that has happened on a TLS stream and was not taken yet, in the
- * form of ERR_get_error(); the next call takes the one before.
+ * Take the first error of OpenSSL that has happened on a TLS stream and was not taken yet, in the
+ * form of ERR_get_error(); the next call takes the one after it.
  *
  * @return 0 if there is none, and for other kinds
  */
@@ -166,8 +166,8 @@ EVENT2_EXPORT_SYMBOL struct mbedtls_ssl_context* bufferevent_mbedtls_get_ssl(
     struct bufferevent* bev);
 
 /**
- * Take the latest error of mbedTLS that has happened on a stream and was not taken yet: what its
- * function returned, to be cast back to int; the next call takes the one before.
+ * Take the first error of mbedTLS that has happened on a stream and was not taken yet: what its
+ * function returned, to be cast back to int; the next call takes the one after it.
  *
  * @return 0 if there is none, and for other kinds
  */

@@ -70,6 +70,9 @@ class TlsEngine : public AllocatedAcross {
   // The first handshake; or one that renegotiate() began. In that one it answers want_read also
   // when plaintext stands in the way.
   virtual TlsResult handshake() noexcept = 0;
+  // Of a first handshake that is done: the peer needs nothing of what was sent last. A server of TLS
+  // 1.3 ends with tickets.
+  virtual bool ended_with_tickets() const noexcept = 0;
   virtual TlsResult read(void* into, std::size_t most) noexcept = 0;
   virtual TlsResult write(const void* from, std::size_t size) noexcept = 0;
   virtual TlsResult say_goodbye() noexcept = 0;  // queues close_notify
@@ -86,7 +89,7 @@ class TlsEngine : public AllocatedAcross {
   // While parked: a descriptor that becomes readable when it is worth to go on; -1: the program
   // will say so.
   virtual int wake_descriptor() noexcept { return -1; }
-  // The latest error code not yet taken, in the library's own format; 0: none.
+  // The first error code not yet taken, in the library's own format; 0: none.
   virtual unsigned long take_error() noexcept = 0;
 
   // Which library, and its connection object (SSL* and the like).
@@ -116,7 +119,7 @@ EVENT2_EXPORT_SYMBOL ev::TlsEngine* bevel_tls_engine(bufferevent* bev,
 EVENT2_EXPORT_SYMBOL std::uint64_t bevel_tls_change_flags(bufferevent* bev, std::uint64_t set,
                                                           std::uint64_t clear) noexcept;
 EVENT2_EXPORT_SYMBOL int bevel_tls_renegotiate(bufferevent* bev) noexcept;
-// The latest error code of the engine not yet taken, under the stream's lock; 0: none, or no TLS
+// The first error code of the engine not yet taken, under the stream's lock; 0: none, or no TLS
 // stream of that library.
 EVENT2_EXPORT_SYMBOL unsigned long bevel_tls_take_error(bufferevent* bev,
                                                         const void* library) noexcept;

@@ -1,8 +1,8 @@
-// The errors of one connection that the program has not taken yet. The latest is taken first, as
-// from libevent: what a failure means comes before what caused it. When it is full, later ones are
-// dropped.
+// The errors of one connection that the program has not taken yet. The earliest is taken first: what
+// caused a failure comes before what it led to. When it is full, later ones are dropped.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 
@@ -15,7 +15,12 @@ class ErrorList {
   }
 
   // 0: none.
-  unsigned long take() noexcept { return count_ == 0 ? 0 : codes_[--count_]; }
+  unsigned long take() noexcept {
+    if (count_ == 0) return 0;
+    const unsigned long first = codes_.front();
+    std::copy_n(codes_.begin() + 1, --count_, codes_.begin());
+    return first;
+  }
 
   void clear() noexcept { count_ = 0; }
 

@@ -54,10 +54,7 @@ void TlsStream::shake_hands() {
   if (wire_error_ != 0) return fail_wire(wire_error_, BEV_EVENT_READING);
   switch (step.status) {
     case TlsStatus::done:
-      shaking_hands_ = false;
-      forget_handshake_time();
-      if (send_ciphertext()) raise_event(BEV_EVENT_CONNECTED);
-      return;
+      return finish_handshake();
     case TlsStatus::want_read:
     case TlsStatus::want_write:
       return;
@@ -66,6 +63,15 @@ void TlsStream::shake_hands() {
     default:
       return fail_with(step, BEV_EVENT_READING);
   }
+}
+
+// If the wire does not take our last word, the peer will never be connected, and so are we not.
+void TlsStream::finish_handshake() {
+  if (engine_->ended_with_tickets()) shaking_hands_ = false;
+  if (!send_ciphertext()) return;
+  shaking_hands_ = false;
+  forget_handshake_time();
+  if (!write_ended_) raise_event(BEV_EVENT_CONNECTED);
 }
 
 // One on the open connection: ours, or the peer's that a write waits for.
@@ -78,9 +84,9 @@ void TlsStream::continue_handshake() {
   switch (step.status) {
     case TlsStatus::done:
       write_is_blocked_ = engine_wants_bytes_ = false;
-      if (!renewing_) return;
+      if (!renewing_ || !send_ciphertext()) return;
       renewing_ = false;
-      if (send_ciphertext()) raise_event(BEV_EVENT_CONNECTED);
+      if (!write_ended_) raise_event(BEV_EVENT_CONNECTED);
       return;
     case TlsStatus::want_read:
       // Not if only the program can take what stands in the way.
@@ -230,12 +236,22 @@ bool TlsStream::send_ciphertext() {
     const IoResult sent = outbound_.write_to(FdStream::fd(), room);
     spend(Direction::write, sent.ok() ? static_cast<std::size_t>(sent.count) : 0);
     if (sent.would_block()) return true;
-    if (!sent.ok()) {
-      if (!ended_) fail_wire(sent.error, BEV_EVENT_WRITING);
-      return !is_gone() && !ended_;
+    if (sent.ok()) continue;
+    if (is_harmless(sent.error)) {
+      outbound_.take_front(outbound_.size());
+      return true;
     }
+    if (!ended_) fail_wire(sent.error, BEV_EVENT_WRITING);
+    return !is_gone() && !ended_;
   }
   return true;
+}
+
+// The peer has gone, and what we had for it was nothing of the program's: tickets, or new keys. How
+// it ended stands behind its last bytes.
+bool TlsStream::is_harmless(int error) const noexcept {
+  if (error != EPIPE && error != ECONNRESET) return false;
+  return !wrote_plaintext_ && !shaking_hands_ && !renewing_ && !said_goodbye_;
 }
 
 // Ciphertext waits for tokens; while the program does not want to write, nobody waits for them.
@@ -310,7 +326,8 @@ void TlsStream::fail_with(TlsResult result, short side) {
 
 // What the peer sent before it stopped taking our bytes, an alert perhaps, can still be read.
 void TlsStream::fail_wire(int error, short side) {
-  if (side == BEV_EVENT_WRITING && !shaking_hands_) {
+  if (shaking_hands_) side = BEV_EVENT_READING;  // as every handshake that fails
+  if (side == BEV_EVENT_WRITING) {
     write_ended_ = true;
     outbound_.take_front(outbound_.size());
   } else {

@@ -102,6 +102,7 @@ class TlsStream final : public FdStream, private TlsWire {
   // False: what it served is gone, freed or replaced by another connection.
   bool pump(Moves moves);
   void shake_hands();
+  void finish_handshake();
   void continue_handshake();
   void move_plaintext(bool reads, bool writes);
   void read_plaintext();
@@ -109,6 +110,7 @@ class TlsStream final : public FdStream, private TlsWire {
   void write_plaintext();
   TlsResult write_front(std::size_t most);
   bool send_ciphertext();
+  bool is_harmless(int error) const noexcept;
   bool is_held_by_limits() const noexcept;
   void tell_written();
   void fail_with(TlsResult result, short side);

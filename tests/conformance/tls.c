@@ -290,15 +290,16 @@ static void garbage_instead_of_a_handshake(void) {
   teardown();
 }
 
-static void errors_come_latest_first(void) {
+static void errors_come_first_to_last(void) {
   static const char record[] = "\x17\x03\x03\x00\x20garbage garbage garbage garbage!";
   setup(BEV_OPT_CLOSE_ON_FREE);
   exchange(10);
   bufferevent_setcb(client, NULL, NULL, NULL, NULL);
   SEE(write(sv[0], record, sizeof record - 1));
   SEE(run_until(base, &events, 1));
-  obs("error %lx", bufferevent_get_openssl_error(server));
-  obs("error %lx", bufferevent_get_openssl_error(server));
+  obs("error %d", ERR_GET_REASON(bufferevent_get_openssl_error(server)));
+  obs("error %d", ERR_GET_REASON(bufferevent_get_openssl_error(server)));
+  SEE(bufferevent_get_openssl_error(server));
   teardown();
 }
 
@@ -532,7 +533,6 @@ const struct conf_case conf_cases[] = {
     CASE(dirty_shutdown_over_underlying),
     CASE(allowed_dirty_shutdown_over_underlying),
     CASE(garbage_instead_of_a_handshake),
-    CASE(errors_come_latest_first),
     CASE(peer_closes_before_the_handshake),
     CASE(verification_failure),
     CASE(close_on_free),
@@ -554,6 +554,22 @@ const struct conf_case conf_cases[] = {
               "run_until(base, &connected, 2) = 1\n"
               "run_until_length(base, bufferevent_get_input(server), 16000) = 1\n"
               "events = 0"),
+    EXCEPTION(errors_come_first_to_last, "Z11: stock begins with the last",
+              "run_until(base, &connected, 2) = 1\n"
+              "bufferevent_write_buffer(client, data) = 0\n"
+              "run_until_length(base, bufferevent_get_input(server), size) = 1\n"
+              "server input = \"\\x00\\x01\\x02\\x03\\x04\\x05\\x06\\x07\\x08\\x09\"\n"
+              "bufferevent_write_buffer(server, back) = 0\n"
+              "run_until_length(base, bufferevent_get_input(client), size / 2) = 1\n"
+              "client input = \"\\x00\\x01\\x02\\x03\\x04\"\n"
+              "connected = 2\n"
+              "events = 0\n"
+              "write(sv[0], record, sizeof record - 1) = 37\n"
+              "server: ERROR|READING\n"
+              "run_until(base, &events, 1) = 1\n"
+              "error 102\n"
+              "error 281\n"
+              "bufferevent_get_openssl_error(server) = 0"),
     EXCEPTION(renegotiation_with_tls_1_3_fails, "Z12: stock pretends to",
               "run_until(base, &connected, 2) = 1\n"
               "bufferevent_ssl_renegotiate(client) = -1\n"

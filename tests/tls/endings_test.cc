@@ -232,6 +232,76 @@ TEST_P(EndingsTest, TellsWhyWhenBytesWereChanged) {
 
 const timeval soon{0, 30000};
 
+// Two ends on loops of their own, so that one can be gone before the other looks.
+struct Apart {
+  explicit Apart(const Speaker& row) {
+    int sockets[2];
+    make_sockets(sockets);
+    for (const Role role : {Role::client, Role::server}) {
+      const int fd = sockets[role == Role::client ? 0 : 1];
+      Peer& peer = role == Role::client ? client : server;
+      Loop& loop = role == Role::client ? client_loop : server_loop;
+      peer.own(row.library->over_socket(loop.base(), fd, row.library->connection(role, row.version),
+                                        state_of(role), BEV_OPT_CLOSE_ON_FREE));
+      peer.enable(EV_READ | EV_WRITE);
+    }
+  }
+  Loop client_loop, server_loop;
+  Peer client, server;
+};
+
+// The client has all that it waits for; it never wanted the tickets that a server of TLS 1.3 sends
+// last.
+TEST_P(EndingsTest, TicketsThatNobodyTakesAreNoError) {
+  if (version != Version::tls13) GTEST_SKIP() << "the server has the last word";
+  Apart ends(GetParam());
+  ends.client.write("request");
+  ends.client_loop.turns(3);
+  ends.server_loop.turns(3);
+  ends.client_loop.turns(3);
+  ASSERT_EQ(ends.client.events, std::vector<short>{BEV_EVENT_CONNECTED});
+  test::ShutdownOutcome outcome;
+  bevel_shutdown(ends.client.bev(), EV_WRITE, nullptr, test::ShutdownOutcome::note, &outcome);
+  ends.client_loop.turns(3);
+  ASSERT_EQ(outcome.outcome, BEVEL_SHUTDOWN_CLEAN);
+  ends.client.free();
+  ends.client_loop.turns(3);
+  ends.server_loop.turns(5);
+  EXPECT_EQ(ends.server.events, (std::vector<short>{BEV_EVENT_CONNECTED, ended_reading}));
+  EXPECT_EQ(ends.server.received, "request");
+}
+
+// But an answer that nobody takes is one.
+TEST_P(EndingsTest, AnAnswerBehindTicketsIsNotLostSilently) {
+  if (version != Version::tls13) GTEST_SKIP() << "the server has the last word";
+  Apart ends(GetParam());
+  ends.server.on_event = [&](short what) {
+    if (what == BEV_EVENT_CONNECTED) ends.server.write("welcome");
+  };
+  ends.client_loop.turns(3);
+  ends.server_loop.turns(3);
+  ends.client_loop.turns(3);
+  ends.client.free();
+  ends.client_loop.turns(3);
+  ends.server_loop.turns(5);
+  ASSERT_GE(ends.server.events.size(), 2U);
+  EXPECT_EQ(ends.server.events[0], BEV_EVENT_CONNECTED);
+  EXPECT_EQ(ends.server.count(BEV_EVENT_ERROR | BEV_EVENT_WRITING), 1);
+}
+
+// The peer could never finish without what was to be sent last.
+TEST_P(EndingsTest, IsNotConnectedIfItsLastWordCannotLeave) {
+  Apart ends(GetParam());
+  const bool is_client = version == Version::tls13;
+  ends.client_loop.turns(3);
+  ends.server_loop.turns(3);
+  if (!is_client) ends.client_loop.turns(3);
+  (is_client ? ends.server : ends.client).free();
+  (is_client ? ends.server_loop : ends.client_loop).turns(3);
+  (is_client ? ends.client_loop : ends.server_loop).turns(5);
+  EXPECT_EQ((is_client ? ends.client : ends.server).events, std::vector<short>{failed_reading});
+}
+
 TEST_P(EndingsTest, ReadTimeoutsComeOnceAndDisable) {
   for (const Transport way : {Transport::socket, Transport::pair}) {
     Conversation talk(library, library, version, way);

@@ -167,6 +167,22 @@ TEST_P(ShutdownTest, MayBeDoneAgain) {
   EXPECT_EQ(server.count(end_of_reading), 1);
 }
 
+TEST_P(ShutdownTest, EndsWithAnErrorBehindAWriteThatCameTooLate) {
+  ASSERT_TRUE(talk.connect());
+  shut_down(client, EV_WRITE);
+  ASSERT_TRUE(talk.run_until([&] { return is_over() && server.has(BEV_EVENT_EOF); }));
+  ASSERT_EQ(outcome.outcome, BEVEL_SHUTDOWN_CLEAN);
+  client.write("late");
+  ASSERT_TRUE(talk.run_until([&] { return client.has(BEV_EVENT_ERROR); }));
+  EXPECT_EQ(client.events.back(), BEV_EVENT_ERROR | BEV_EVENT_WRITING);
+  for (const int how : {EV_WRITE, EV_READ | EV_WRITE}) {
+    outcome = {};
+    shut_down(client, static_cast<short>(how));
+    ASSERT_TRUE(talk.run_until([&] { return is_over(); }));
+    EXPECT_EQ(outcome.outcome, BEVEL_SHUTDOWN_ERROR);
+  }
+}
+
 TEST_P(ShutdownTest, MayFreeTheStreamAtTheEnd) {
   ASSERT_TRUE(talk.connect());
   outcome.then = [&] { client.free(); };

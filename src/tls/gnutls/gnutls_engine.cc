@@ -100,6 +100,10 @@ TlsResult GnuTlsEngine::handshake() noexcept {
   return {TlsStatus::done, 0};
 }
 
+bool GnuTlsEngine::ended_with_tickets() const noexcept {
+  return accepts_ && gnutls_protocol_get_version(session_) >= GNUTLS_TLS1_3;
+}
+
 TlsResult GnuTlsEngine::read(void* into, std::size_t most) noexcept {
   for (;;) {
     if (renewal_ == Renewal::running) {

@@ -73,7 +73,7 @@ void MbedTlsEngine::detach(bool owned) noexcept {
 bool MbedTlsEngine::restart(TlsState state) noexcept {
   errors_.clear();
   opened_ = state == TlsState::open;
-  wire_ended_ = false;
+  wire_ended_ = said_goodbye_ = false;
   renewal_ = Renewal::none;
   return mbedtls_ssl_session_reset(context_) == 0;
 }
@@ -116,6 +116,8 @@ TlsResult MbedTlsEngine::read(void* into, std::size_t most) noexcept {
 }
 
 TlsResult MbedTlsEngine::write(const void* from, std::size_t size) noexcept {
+  // The library would go on behind its own goodbye, where no peer listens.
+  if (said_goodbye_) return translate(MBEDTLS_ERR_SSL_BAD_INPUT_DATA);
   if (!is_handshake_over()) return {TlsStatus::want_read, 0};
   const int returned = mbedtls_ssl_write(context_, static_cast<const unsigned char*>(from), size);
   if (returned >= 0) return {TlsStatus::done, static_cast<std::size_t>(returned)};
@@ -124,7 +126,9 @@ TlsResult MbedTlsEngine::write(const void* from, std::size_t size) noexcept {
 
 TlsResult MbedTlsEngine::say_goodbye() noexcept {
   const int returned = mbedtls_ssl_close_notify(context_);
-  return returned == 0 ? TlsResult{TlsStatus::done, 0} : translate(returned);
+  if (returned != 0) return translate(returned);
+  said_goodbye_ = true;
+  return {TlsStatus::done, 0};
 }
 
 TlsResult MbedTlsEngine::translate(int returned) noexcept {

@@ -27,6 +27,7 @@ class MbedTlsEngine final : public TlsEngine {
   void detach(bool owned) noexcept override;
   bool restart(TlsState state) noexcept override;
   TlsResult handshake() noexcept override;
+  bool ended_with_tickets() const noexcept override { return false; }  // of TLS 1.3
   TlsResult read(void* into, std::size_t most) noexcept override;
   TlsResult write(const void* from, std::size_t size) noexcept override;
   TlsResult say_goodbye() noexcept override;
@@ -54,6 +55,7 @@ class MbedTlsEngine final : public TlsEngine {
   TlsWire* wire_ = nullptr;
   bool opened_ = false;  // the first handshake is over
   bool wire_ended_ = false;
+  bool said_goodbye_ = false;
   Renewal renewal_ = Renewal::none;
   const mbedtls_ssl_session* session_ = nullptr;  // to see that it changes
   RenewalBudget budget_;

@@ -95,6 +95,10 @@ TlsResult OpenSslEngine::handshake() noexcept {
   return step;
 }
 
+bool OpenSslEngine::ended_with_tickets() const noexcept {
+  return SSL_is_server(ssl_) != 0 && SSL_version(ssl_) == TLS1_3_VERSION;
+}
+
 TlsResult OpenSslEngine::read(void* into, std::size_t most) noexcept {
   begin_call();
   std::size_t count = 0;

@@ -24,6 +24,7 @@ class OpenSslEngine final : public TlsEngine {
   void detach(bool owned) noexcept override;
   bool restart(TlsState state) noexcept override;
   TlsResult handshake() noexcept override;
+  bool ended_with_tickets() const noexcept override;
   TlsResult read(void* into, std::size_t most) noexcept override;
   TlsResult write(const void* from, std::size_t size) noexcept override;
   TlsResult say_goodbye() noexcept override;
