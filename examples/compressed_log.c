@@ -47,7 +47,14 @@ static struct bufferevent* compressed(struct event_base* base, evutil_socket_t s
   return below == NULL ? NULL : bevel_filter_zlib_new(below, &how, BEV_OPT_CLOSE_ON_FREE);
 }
 
-int main(void) {
+static const char usage[] =
+    "usage: compressed_log\n"
+    "Sends a log through compression filters and checks what arrives.\n";
+
+int main(int argc, char** argv) {
+  if (argc > 1 && strcmp(argv[1], "--help") == 0) return fputs(usage, stdout), 0;
+  if (argc > 1) return fputs("compressed_log: takes no arguments but --help\n", stderr), 2;
+
   const struct timeval patience = {10, 0};
   struct event_base* base = event_base_new();
   struct bufferevent *sender, *receiver;

@@ -48,7 +48,26 @@ static void on_signal(evutil_socket_t number, short what, void* base) {
   event_base_loopexit(base, NULL);
 }
 
+static const char usage[] =
+    "usage: echo_server [PORT]\n"
+    "Sends back what it receives on 127.0.0.1, until SIGINT.\n"
+    "  PORT   default 0, which takes any free port. The port is printed.\n";
+
+static int refuse(const char* what) {
+  fprintf(stderr, "echo_server: %s\nTry echo_server --help.\n", what);
+  return 2;
+}
+
 int main(int argc, char** argv) {
+  const char* text = argc > 1 ? argv[1] : "0";
+  char* rest;
+  const long port = strtol(text, &rest, 10);
+
+  if (strcmp(text, "--help") == 0) return fputs(usage, stdout), 0;
+  if (argc > 2) return refuse("one port is enough");
+  if (*text == '\0' || *rest != '\0' || port < 0 || port > 65535)
+    return refuse("a port is a number from 0 to 65535");
+
   struct event_base* base = event_base_new();
   struct event* interrupt = evsignal_new(base, SIGINT, on_signal, base);
   struct evconnlistener* listener;
@@ -58,13 +77,16 @@ int main(int argc, char** argv) {
   memset(&sin, 0, sizeof sin);
   sin.sin_family = AF_INET;
   sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  sin.sin_port = htons((unsigned short)(argc > 1 ? atoi(argv[1]) : 0)); /* 0: any free port */
+  sin.sin_port = htons((unsigned short)port);
   listener =
       evconnlistener_new_bind(base, on_accept, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE, -1,
                               (struct sockaddr*)&sin, sizeof sin);
   if (listener == NULL) {
-    perror("echo_server: cannot listen");
-    return 1;
+    fprintf(stderr, "echo_server: port %ld: %s\nTry another one, or 0 for any that is free.\n",
+            port, evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+    event_free(interrupt);
+    event_base_free(base);
+    return 2;
   }
   getsockname(evconnlistener_get_fd(listener), (struct sockaddr*)&sin, &length);
   printf("listening on 127.0.0.1:%d\n", ntohs(sin.sin_port));

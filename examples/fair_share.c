@@ -9,6 +9,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { streams = 3 }; /* the first one is gold's, the others are basic's */
 
@@ -49,7 +50,14 @@ static void run_for_a_second(struct event_base* base, const char* title) {
   printf(" kB/s\n");
 }
 
-int main(void) {
+static const char usage[] =
+    "usage: fair_share\n"
+    "Prints what three streams get of a link that two customers share.\n";
+
+int main(int argc, char** argv) {
+  if (argc > 1 && strcmp(argv[1], "--help") == 0) return fputs(usage, stdout), 0;
+  if (argc > 1) return fputs("fair_share: takes no arguments but --help\n", stderr), 2;
+
   struct event_base* base = event_base_new();
   struct bufferevent_rate_limit_group* link = group_of(base, 4000, NULL, 1); /* 400 kB/s */
   struct bufferevent_rate_limit_group* gold = group_of(base, 4000, link, 3);

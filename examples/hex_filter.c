@@ -55,7 +55,14 @@ static void program_on_read(struct bufferevent* bev, void* arg) {
   *(int*)arg = length == 5 && memcmp(text, "Bevel", 5) == 0;
 }
 
-int main(void) {
+static const char usage[] =
+    "usage: hex_filter\n"
+    "Sends text through a filter that makes hexadecimal digits of it, and back.\n";
+
+int main(int argc, char** argv) {
+  if (argc > 1 && strcmp(argv[1], "--help") == 0) return fputs(usage, stdout), 0;
+  if (argc > 1) return fputs("hex_filter: takes no arguments but --help\n", stderr), 2;
+
   struct event_base* base = event_base_new();
   struct bufferevent *wire[2], *filter;
   int good = 0;

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define THREADS 4
 #define ROUNDS 1000
@@ -88,7 +89,14 @@ static void* work(void* arg) {
   return NULL;
 }
 
-int main(void) {
+static const char usage[] =
+    "usage: openssl_locking\n"
+    "Uses OpenSSL from several threads at once and counts what they made.\n";
+
+int main(int argc, char** argv) {
+  if (argc > 1 && strcmp(argv[1], "--help") == 0) return fputs(usage, stdout), 0;
+  if (argc > 1) return fputs("openssl_locking: takes no arguments but --help\n", stderr), 2;
+
   struct worker workers[THREADS];
   struct event_base* base;
   SSL_CTX* tls;

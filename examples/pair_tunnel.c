@@ -51,7 +51,14 @@ static void client_on_read(struct bufferevent* bev, void* arg) {
   if (*answered == question_count) bufferevent_flush(bev, EV_WRITE, BEV_FINISHED);
 }
 
-int main(void) {
+static const char usage[] =
+    "usage: pair_tunnel\n"
+    "Talks to itself through a pair, and prints questions and answers.\n";
+
+int main(int argc, char** argv) {
+  if (argc > 1 && strcmp(argv[1], "--help") == 0) return fputs(usage, stdout), 0;
+  if (argc > 1) return fputs("pair_tunnel: takes no arguments but --help\n", stderr), 2;
+
   struct event_base* base = event_base_new();
   struct bufferevent* ends[2];
   size_t answered = 0, i;

@@ -47,7 +47,26 @@ static void on_accept(struct evconnlistener* listener, evutil_socket_t fd, struc
   on_write(bev, NULL);
 }
 
+static const char usage[] =
+    "usage: rate_limited_server [PORT]\n"
+    "Sends zeros to its clients on 127.0.0.1, 100 kB/s to each and 250 kB/s to all.\n"
+    "  PORT   default 0, which takes any free port. The port is printed.\n";
+
+static int refuse(const char* what) {
+  fprintf(stderr, "rate_limited_server: %s\nTry rate_limited_server --help.\n", what);
+  return 2;
+}
+
 int main(int argc, char** argv) {
+  const char* text = argc > 1 ? argv[1] : "0";
+  char* rest;
+  const long port = strtol(text, &rest, 10);
+
+  if (strcmp(text, "--help") == 0) return fputs(usage, stdout), 0;
+  if (argc > 2) return refuse("one port is enough");
+  if (*text == '\0' || *rest != '\0' || port < 0 || port > 65535)
+    return refuse("a port is a number from 0 to 65535");
+
   const size_t no_limit = EV_RATE_LIMIT_MAX;
   const struct timeval tick = {0, 100000}; /* rates are bytes per tick of 100 ms */
   struct event_base* base = event_base_new();
@@ -65,10 +84,18 @@ int main(int argc, char** argv) {
   memset(&sin, 0, sizeof sin);
   sin.sin_family = AF_INET;
   sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  sin.sin_port = htons((unsigned short)(argc > 1 ? atoi(argv[1]) : 0)); /* 0: any free port */
+  sin.sin_port = htons((unsigned short)port);
   listener = evconnlistener_new_bind(base, on_accept, &limits, LEV_OPT_REUSEABLE, -1,
                                      (struct sockaddr*)&sin, sizeof sin);
-  if (listener == NULL) return 1;
+  if (listener == NULL) {
+    fprintf(stderr,
+            "rate_limited_server: port %ld: %s\nTry another one, or 0 for any that is free.\n",
+            port, evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+    bufferevent_rate_limit_group_free(limits.all);
+    ev_token_bucket_cfg_free(limits.each);
+    event_base_free(base);
+    return 2;
+  }
   getsockname(evconnlistener_get_fd(listener), (struct sockaddr*)&sin, &length);
   printf("listening on 127.0.0.1:%d\n", ntohs(sin.sin_port));
   fflush(stdout);

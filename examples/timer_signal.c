@@ -8,11 +8,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct clockwork {
   struct event_base* base;
   struct timeval begin;
-  unsigned long ticks, last; /* 0: without end */
+  long ticks, last; /* 0: without end */
 };
 
 static void on_tick(evutil_socket_t fd, short what, void* arg) {
@@ -23,7 +24,7 @@ static void on_tick(evutil_socket_t fd, short what, void* arg) {
 
   event_base_gettimeofday_cached(clockwork->base, &now);
   evutil_timersub(&now, &clockwork->begin, &passed);
-  printf("tick %lu after %ld.%03ld s\n", ++clockwork->ticks, (long)passed.tv_sec,
+  printf("tick %ld after %ld.%03ld s\n", ++clockwork->ticks, (long)passed.tv_sec,
          (long)passed.tv_usec / 1000);
   fflush(stdout);
   if (clockwork->ticks == clockwork->last) event_base_loopbreak(clockwork->base);
@@ -42,14 +43,31 @@ static void on_signal(evutil_socket_t number, short what, void* arg) {
   event_base_loopexit(arg, NULL); /* after what is due now; loopbreak would not wait for it */
 }
 
+static const char usage[] =
+    "usage: timer_signal [TICKS]\n"
+    "Ticks ten times a second, until SIGINT or SIGTERM.\n"
+    "  TICKS   how often at most; default 0, which is without end\n";
+
+static int refuse(const char* what) {
+  fprintf(stderr, "timer_signal: %s\nTry timer_signal --help.\n", what);
+  return 2;
+}
+
 int main(int argc, char** argv) {
+  const char* text = argc > 1 ? argv[1] : "0";
+  char* rest;
   const struct timeval tenth = {0, 100000}, half = {0, 500000};
   struct clockwork clockwork = {NULL, {0, 0}, 0, 0};
   struct event *tick, *alarm, *interrupt, *terminate;
 
+  clockwork.last = strtol(text, &rest, 10);
+  if (strcmp(text, "--help") == 0) return fputs(usage, stdout), 0;
+  if (argc > 2) return refuse("one number of ticks is enough");
+  if (*text == '\0' || *rest != '\0' || clockwork.last < 0 || clockwork.last > 1000000)
+    return refuse("the ticks are a number from 0 to 1000000");
+
   clockwork.base = event_base_new();
   if (clockwork.base == NULL) return 1;
-  clockwork.last = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
   evutil_gettimeofday(&clockwork.begin, NULL);
 
   tick = event_new(clockwork.base, -1, EV_PERSIST, on_tick, &clockwork);

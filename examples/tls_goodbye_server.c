@@ -11,9 +11,11 @@
 #include <event2/event.h>
 #include <event2/listener.h>
 #include <netinet/in.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char* const outcomes[] = {"clean", "the time was over", "the connection broke"};
 
@@ -47,6 +49,18 @@ static void on_signal(evutil_socket_t number, short what, void* base) {
   event_base_loopbreak(base);
 }
 
+static const char usage[] =
+    "usage: tls_goodbye_server CERTIFICATE KEY\n"
+    "Greets each client on 127.0.0.1 and says goodbye, until SIGTERM. Its port is printed.\n"
+    "  CERTIFICATE KEY   PEM files. This makes both, for tests:\n"
+    "    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \\\n"
+    "      -subj /CN=localhost -keyout key.pem -out cert.pem\n";
+
+static int refuse(const char* what) {
+  fprintf(stderr, "tls_goodbye_server: %s\nTry tls_goodbye_server --help.\n", what);
+  return 2;
+}
+
 int main(int argc, char** argv) {
   struct event_base* base;
   struct event* stop;
@@ -55,12 +69,17 @@ int main(int argc, char** argv) {
   socklen_t length = sizeof sin;
   struct evconnlistener* listener;
 
-  if (argc != 3) return fputs("usage: tls_goodbye_server CERTIFICATE KEY\n", stderr), 2;
+  if (argc > 1 && strcmp(argv[1], "--help") == 0) return fputs(usage, stdout), 0;
+  if (argc != 3 || *argv[1] == '-') return refuse("it takes two files, a certificate and its key");
+  tls = SSL_CTX_new(TLS_server_method());
+  if (SSL_CTX_use_certificate_chain_file(tls, argv[1]) != 1 ||
+      SSL_CTX_use_PrivateKey_file(tls, argv[2], SSL_FILETYPE_PEM) != 1) {
+    ERR_print_errors_fp(stderr);
+    SSL_CTX_free(tls);
+    return refuse("no usable certificate and key");
+  }
   base = event_base_new();
   stop = evsignal_new(base, SIGTERM, on_signal, base);
-  tls = SSL_CTX_new(TLS_server_method());
-  if (SSL_CTX_use_certificate_chain_file(tls, argv[1]) != 1) return 1;
-  if (SSL_CTX_use_PrivateKey_file(tls, argv[2], SSL_FILETYPE_PEM) != 1) return 1;
   sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   listener = evconnlistener_new_bind(base, on_accept, tls, LEV_OPT_CLOSE_ON_FREE, -1,
                                      (struct sockaddr*)&sin, sizeof sin);

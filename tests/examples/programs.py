@@ -23,6 +23,15 @@ def unused_port():
         return probe.getsockname()[1]
 
 
+def make_certificate(folder, name):
+    """A self-signed certificate for localhost: the paths of certificate and key."""
+    cert, key = (str(pathlib.Path(folder, f"{name}.{kind}")) for kind in ("cert", "key"))
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+                    "-keyout", key, "-out", cert], check=True, capture_output=True)
+    return cert, key
+
+
 class Server:
     """An example that prints the port it listens on, from `with` to the end of the block."""
 

@@ -1,7 +1,6 @@
 """The TLS echo server and its client: with each other, with openssl s_client, and with peers that behave badly."""
 
 import contextlib
-import pathlib
 import select
 import socket
 import ssl
@@ -10,16 +9,7 @@ import tempfile
 import threading
 import unittest
 
-from programs import PATIENCE, Server, run, unused_port
-
-
-def make_certificate(folder, name):
-    """A self-signed certificate for localhost: the paths of certificate and key."""
-    cert, key = (str(pathlib.Path(folder, f"{name}.{kind}")) for kind in ("cert", "key"))
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
-                    "-keyout", key, "-out", cert], check=True, capture_output=True)
-    return cert, key
+from programs import PATIENCE, Server, make_certificate, run, unused_port
 
 
 def tls_connect(server):
@@ -95,39 +85,13 @@ class Certificates(unittest.TestCase):
                 self.assertIn("openssl req -x509", result.stderr)
 
 
-class Refusals(unittest.TestCase):
-    def assert_refused(self, hint, *command):
-        result = run(*command)
-        self.assertEqual((result.returncode, result.stdout), (2, ""), command)
-        self.assertIn(hint, result.stderr)
-
-    def test_arguments_of_the_server(self):
-        for port in ("", "x", "-1", "65536", "99999999999999999999"):
-            self.assert_refused("a port is a number", "tls_echo_server", "--port", port)
-        self.assert_refused("belong together", "tls_echo_server", "cert-without-key")
-        self.assert_refused("--help", "tls_echo_server", "--what")
-        self.assertEqual(run("tls_echo_server", "--help").returncode, 0)
-
-    def test_port_in_use(self):
-        with Server("tls_echo_server", "--port", "0") as server:
-            self.assert_refused("--port 0", "tls_echo_server", "--port", str(server.port))
-
-    def test_arguments_of_the_client(self):
-        for arguments in (("--mib", "0"), ("--mib", "x"), ("--mib", "-1"), ("--connections", "0"),
-                          ("--connections", "10001"), ("--tls", "1.1"), ("--text", ""), ("localhost",),
-                          ("127.0.0.1:99999",), ("127.0.0.1:1", "127.0.0.1:2"), ("--what",),
-                          ("--trust", "/nowhere/cert", "127.0.0.1:1")):
-            self.assert_refused("tls_echo_client", "tls_echo_client", *arguments)
-        self.assertEqual(run("tls_echo_client", "--help").returncode, 0)
-
+class BadPeers(unittest.TestCase):
     def test_nobody_listens(self):
         result = run("tls_echo_client", "--connections", "2", f"127.0.0.1:{unused_port()}")
         self.assertEqual(result.returncode, 1)
         self.assertEqual(result.stderr.count("5 bytes still to come"), 2)
         self.assertIn("0 of 2 connections verified", result.stdout)
 
-
-class BadPeers(unittest.TestCase):
     def test_server_outlives_them(self):
         with Server("tls_echo_server", "--port", "0") as server:
             server.connect().close()

@@ -1,27 +1,19 @@
 """TLS connections that end properly: the two examples with each other, and with peers that do not play along."""
 
-import pathlib
 import ssl
 import subprocess
 import tempfile
 import unittest
 
-from programs import Server, run
-
-
-def make_certificate(folder):
-    cert, key = (str(pathlib.Path(folder, kind)) for kind in ("cert", "key"))
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
-                    "-keyout", key, "-out", cert], check=True, capture_output=True)
-    return cert, key
+from programs import Server, make_certificate, run
 
 
 class Goodbye(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        self.cert, self.key = make_certificate(folder.name)
+        self.folder = folder.name
+        self.cert, self.key = make_certificate(self.folder, "server")
 
     def test_of_both(self):
         with Server("tls_goodbye_server", self.cert, self.key) as server:
@@ -45,9 +37,20 @@ class Goodbye(unittest.TestCase):
             self.assertEqual(server.process.stdout.readline(), "ended: the connection broke\n")
             self.assertEqual(server.stop(), (0, ""))
 
-    def test_refusals(self):
-        self.assertEqual(run("tls_goodbye_server").returncode, 2)
-        self.assertEqual(run("tls_goodbye_client", "1").returncode, 2)
+    def test_files_that_are_no_good(self):
+        _, other_key = make_certificate(self.folder, "other")
+        for command in (("tls_goodbye_server", self.cert, other_key), ("tls_goodbye_server", self.key, self.cert),
+                        ("tls_goodbye_server", self.cert, "/nowhere/key"), ("tls_goodbye_client", "1", self.key)):
+            with self.subTest(command):
+                result = run(*command)
+                self.assertEqual((result.returncode, result.stdout), (2, ""))
+                self.assertRegex(result.stderr, f"error:.*\n(.*\n)*{command[0]}: no usable certificate.*\nTry .*--help")
+
+    def test_help_shows_how_to_make_files_that_are(self):
+        usage = run("tls_goodbye_server", "--help").stdout
+        subprocess.run(usage[usage.index("openssl req"):], shell=True, cwd=self.folder, check=True, capture_output=True)
+        with Server("tls_goodbye_server", f"{self.folder}/cert.pem", f"{self.folder}/key.pem") as server:
+            self.assertEqual(run("tls_goodbye_client", str(server.port), f"{self.folder}/cert.pem").returncode, 0)
 
 
 if __name__ == "__main__":
