@@ -122,7 +122,8 @@ typedef void (*bevel_pipe_cb)(struct bufferevent* a, struct bufferevent* b, int 
   Splices two bufferevents of one event_base: what arrives at one is written to the other, both
   ways, by moving chains. A side that takes bytes slower than they come stops the other side's
   reading (at most 256 KiB wait in each input and output, or below a filter with a function what that
-  makes of as much, on top of 128 KiB), and an end of one side is passed on as a half close. The
+  makes of as much, on top of 128 KiB; a pair hands over in one piece what its partner has written),
+  and an end of one side is passed on as a half close. The
   callbacks of both are taken, which the program must not set meanwhile and which are
   NULL afterwards, and their marks for reading until the pipe is over; both directions of both are
   enabled; limits of the output do not bind it. A timeout ends it with ETIMEDOUT. Free one of them to
@@ -249,7 +250,8 @@ int bevel_set_segment_overhead(struct bufferevent* bev, size_t overhead, size_t 
 /**
   A limit on reading slows the peer down only when the kernel's receive buffer is full, and that may
   hold megabytes. This makes the buffer, and with TCP the window, as small as the limit needs it.
-  It stays so when the limit is removed.
+  It stays so when the limit is removed. Best before data flows: what is on its way and does not fit
+  any more the kernel drops, and such a connection may stay far below its limit for a while.
 
   @param bytes  0: the read burst of the bufferevent's limits (its own and its group's, the smaller
   one), but at least 32 KiB: TCP does not get up to speed with less. The kernel has a minimum of some

@@ -38,7 +38,10 @@ extern "C" {
 
 /** @name Flags of struct bevel_compress_options */
 /**@{*/
-/** Hold nothing back. For conversations of small messages. */
+/**
+ * Hold nothing back. For conversations of small messages. A rate limit that lets fewer than 64 bytes
+ * through at once is exceeded by what ends a message, which is paid back before the next one.
+ */
 #define BEVEL_COMPRESS_PROMPT 0x01
 /** Compress only; what arrives passes unchanged. */
 #define BEVEL_COMPRESS_OUTPUT_ONLY 0x02

@@ -108,7 +108,7 @@ std::uint64_t Lane::claim(Seat& seat, std::uint64_t wanted, const Means& means, 
   seat.means_ = means;
   seat.claimed_at_ = now;
   if (const std::uint64_t offer = offer_at_once(seat, wanted, now); offer != 0) {
-    for (Lane* lane = this; lane != nullptr; lane = lane->lane_) lane->bucket_.reserve(offer, now);
+    for (Lane* lane = this; lane != nullptr; lane = lane->lane_) lane->reserve(offer, now);
     seat.held_ = offer;
     seat.got_it_at_once_ = true;
     return use_grant(seat, wanted);
@@ -137,6 +137,11 @@ std::uint64_t Lane::offer_at_once(Seat& seat, std::uint64_t wanted, TimePoint no
   }
   seat.turn_at_ = served_at;
   return offer;
+}
+
+void Lane::reserve(std::uint64_t tokens, TimePoint now) {
+  bucket_.reserve(tokens, now);
+  added_ -= std::min(added_, tokens);
 }
 
 void Lane::wait(Seat& seat, TimePoint now) {
@@ -270,6 +275,10 @@ void Lane::adjust(std::int64_t tokens, TimePoint now) {
   bucket_.available(now);
   bucket_.adjust(tokens);
   retime(now);
+  if (tokens <= 0) return;
+  added_ = std::min(added_ + static_cast<std::uint64_t>(tokens), max_tokens);
+  root().served_at_ = now;  // this is a service like any other
+  hand_on(now);
 }
 
 bool Lane::owes(TimePoint now) {

@@ -109,6 +109,7 @@ class Lane final : public Turn {
 
   std::uint64_t offer_at_once(Seat& seat, std::uint64_t wanted, TimePoint now);
   void wait(Seat& seat, TimePoint now);
+  void reserve(std::uint64_t tokens, TimePoint now);
   std::uint64_t use_grant(Seat& seat, std::uint64_t wanted);
   void give_back(Seat& seat, TimePoint now);
   void decline(Seat& seat, std::uint64_t used, TimePoint now);
@@ -140,7 +141,8 @@ class Lane final : public Turn {
   TokenBucket bucket_;
   std::optional<Assured> assured_;
   std::uint64_t min_share_ = 0;
-  Shares::Round round_;  // by our own rate
+  std::uint64_t added_ = 0;  // by hand, and not handed out yet
+  Shares::Round round_;      // by our own rate
   std::size_t child_lanes_ = 0;
   TimePoint divided_at_ = TimePoint::min();
 

@@ -150,10 +150,12 @@ Turn* Lane::head(TimePoint served_at, TimePoint now) {
 // Whoever has had its turn and is back first may find that nobody else waits: the others are still
 // moving what they got, or have not come yet. What is left over is theirs as well. So the lane
 // rests until a service is worth while; or, where waiting brings nothing, until the next one, which
-// is not before the next turn of the loop. Empty: no need to.
+// is not before the next turn of the loop. Empty: no need to, and what was added by hand is used at
+// once.
 std::optional<TimePoint> Lane::rest_before(const Turn& turn, TimePoint now) {
   const std::int64_t left = bucket_.available(now);
-  if (left <= 0) return std::nullopt;
+  if (left <= 0) added_ = 0;
+  if (left <= 0 || added_ != 0) return std::nullopt;
   const bool is_seat = turn.kind_ == Kind::seat;
   if (is_seat && static_cast<const Seat&>(turn).got_it_at_once_) return now;
   if (!shares_.besides(turn)) return std::nullopt;
@@ -290,7 +292,7 @@ void Lane::charge(Seat& seat, std::uint64_t tokens, TimePoint now) {
   seat.in_turn_ = seat.credit_ > 0;
   seat.lane_->shares_.charge(seat, tokens);
   for (Lane* lane = seat.lane_; lane != nullptr; lane = lane->lane_) {
-    lane->bucket_.reserve(tokens, now);
+    lane->reserve(tokens, now);
     if (lane->lane_ != nullptr) lane->lane_->charge_turn(*lane, tokens, now);
   }
 }

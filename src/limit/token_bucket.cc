@@ -20,15 +20,15 @@ void TokenBucket::reconfigure(const Pacing& pacing, TimePoint now) {
   refill(now);
   const Limit& limit = pacing.limit;
   if (!(limit.rate == rate())) {
-    flow_.change_rate(limit.rate, now);
-    ledger_.change_rate(limit.rate, now);
+    flow_.change_rate(rate(), limit.rate, now);
+    ledger_.change_rate(rate(), limit.rate, now);
   }
   const RefillMode old_mode = mode();
   pacing_ = &pacing;
   if (mode() != old_mode) change_mode(old_mode, now);
   refilled_at_ = TimePoint::min();
   lead_ = Duration::zero();
-  flow_.clip(limit.burst);
+  flow_.clip(capacity(now));  // what somebody waits for stays
   ledger_.clip(limit.burst);
 }
 
@@ -40,6 +40,7 @@ void TokenBucket::change_mode(RefillMode old_mode, TimePoint now) {
     flow_.restart(ledger_.tokens(), later(tick_began, rate().tick));
   } else if (old_mode == RefillMode::exact) {
     ledger_.restart(flow_.tokens(), tick_began);
+    if (flow_.due_from() > now) return;  // nothing has come of what the tick will bring
     ledger_.add(-static_cast<std::int64_t>(rate().over(now - tick_began)));
   }
 }
@@ -108,11 +109,12 @@ std::uint64_t TokenBucket::worthwhile(TimePoint now, std::uint64_t most, std::ui
   const std::int64_t have = available(now);
   if (have <= 0) return 0;
   const std::uint64_t part = std::min(most, static_cast<std::uint64_t>(have));
-  if (part >= least) return part;
-  // The rest of a tick that will not grow any time soon is not worth waiting with.
-  const bool grows_soon =
-      mode() != RefillMode::ticks && flow_.due_from() <= later(now, Pacing::patience);
-  return grows_soon ? 0 : part;
+  return part < least && grows_soon(now) ? 0 : part;
+}
+
+// The rest of a tick that will not is not worth waiting with.
+bool TokenBucket::grows_soon(TimePoint now) const {
+  return mode() != RefillMode::ticks && flow_.due_from() <= later(now, Pacing::patience);
 }
 
 std::uint64_t TokenBucket::worth_taking(TimePoint now) const {
@@ -156,7 +158,7 @@ void TokenBucket::end_wait(TimePoint now) {
 }
 
 TimePoint TokenBucket::wake_time(TimePoint now, std::uint64_t wanted) {
-  refill(now);
+  if (available(now) > 0 && !grows_soon(now)) return now;
   const std::uint64_t target = std::clamp<std::uint64_t>(wanted, 1, pacing_->stretched);
   const TimePoint ready = mode() == RefillMode::ticks
                               ? ledger_.when_stepping(1, rate())

@@ -97,6 +97,7 @@ class TokenBucket {
  private:
   void change_mode(RefillMode old_mode, TimePoint now);
   std::uint64_t worthwhile(TimePoint now, std::uint64_t most, std::uint64_t least);
+  bool grows_soon(TimePoint now) const;
   void refill(TimePoint now);
   TimePoint earned_by(TimePoint now) const;
   TimePoint when_earned(TimePoint until) const;

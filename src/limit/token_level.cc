@@ -45,8 +45,8 @@ void TokenLevel::clip(std::uint64_t capacity) {
   tokens_ = std::min(tokens_, static_cast<std::int64_t>(capacity));
 }
 
-void TokenLevel::change_rate(const Rate& now_valid, TimePoint now) {
-  remainder_ = 0;
+void TokenLevel::change_rate(const Rate& before, const Rate& now_valid, TimePoint now) {
+  remainder_ = static_cast<std::uint64_t>(Wide{remainder_} * now_valid.ticks() / before.ticks());
   const bool fits = now_valid.tick <= TimePoint::max() - std::max(now, TimePoint{});
   const TimePoint latest = fits ? now + now_valid.tick : TimePoint::max();
   earned_until_ = std::clamp(earned_until_, now - now_valid.tick + Duration(1), latest);

@@ -37,7 +37,7 @@ class TokenLevel {
   }
   // The rate becomes another one: nothing is gained by it, and no wait becomes longer than one new
   // tick.
-  void change_rate(const Rate& now_valid, TimePoint now);
+  void change_rate(const Rate& before, const Rate& now_valid, TimePoint now);
 
   // When `target` tokens will be there if nobody takes any; TimePoint::max() if that is too far
   // away to be told.

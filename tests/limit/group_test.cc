@@ -86,6 +86,33 @@ TEST_F(GroupTest, AnIdleGroupSetsNoTimer) {
   EXPECT_FALSE(group.next_service());
 }
 
+// Again and again, and by one member or several.
+TEST_F(GroupTest, WhatIsAddedByHandIsUsedAtOnce) {
+  SimGroup group(simulation, Limit{{1000, 1000s}, 1000});
+  for (int members = 1; members <= 4; members++) {
+    member(group).start();
+    simulation.run_for(10ms);
+    for (int i = 0; i < 5; i++) {
+      const std::uint64_t before = total_moved();
+      group.decrement(write, -500, simulation.now);
+      simulation.run_for(100us);
+      EXPECT_EQ(total_moved() - before, 500U) << members << " members";
+    }
+  }
+}
+
+TEST_F(GroupTest, WhatIsAddedByHandIsUsedInTheFirstTick) {
+  SimGroup group(simulation, Limit{{60'000'000, 60s}, 60'000'000});
+  SimStream& stream = member(group);
+  group.decrement(write, 60'000'000, simulation.now);
+  stream.start();
+  simulation.run_for(1s);
+  EXPECT_EQ(stream.moved, 0U);
+  group.decrement(write, -5000, simulation.now);
+  simulation.run_for(1ms);
+  EXPECT_EQ(stream.moved, 5000U);
+}
+
 TEST_F(GroupTest, WakesAreProportionalToServedMembers) {
   SimGroup group(simulation, per_second(1'000'000));
   for (int i = 0; i < 5000; ++i) member(group);

@@ -301,5 +301,39 @@ TEST(ThrottleSimulation, WithATickAllOfItHasMoved) {
   }
 }
 
+// Programs that tune their limits may do so far more often than a wake-up is worth its cost.
+TEST(ThrottleSimulation, SettingALimitOverAndOverStopsNobody) {
+  for (const RefillMode mode : {RefillMode::smooth, RefillMode::ticks, RefillMode::exact}) {
+    for (const std::uint64_t burst : {200U, 400U, 1000U}) {
+      for (const Duration period : {3ms, 10ms, 37ms, 50ms, 100ms, 250ms}) {
+        for (const std::uint64_t change : {0U, 1U}) {
+          Simulation simulation;
+          SimGroup group(simulation, Limit{{200, 10ms}, burst, mode});
+          SimStream& own = simulation.add_stream();
+          SimStream& member = simulation.add_stream();
+          member.throttle.join(group, simulation.now);
+          own.start();
+          member.start();
+          for (std::uint64_t i = 0; simulation.now < start_time + 10s; i++) {
+            const std::uint64_t more = i % 2 * change;
+            const CfgRef cfg = make_cfg(Limit{{200 + more, 10ms}, burst + more, mode});
+            own.throttle.set_cfg(cfg.get(), simulation.now);
+            group.set_cfg(*cfg.get(), simulation.now);
+            simulation.run_for(period);
+          }
+          // What a change of the rate costs in strict ticks depends on where in a tick it comes.
+          const double least = mode == RefillMode::ticks && change != 0 ? 0.4 : 0.97;
+          for (const SimStream* stream : {&own, &member}) {
+            EXPECT_GE(static_cast<double>(stream->moved) / 200'000, least)
+                << (stream == &own ? "own" : "group") << ", mode " << static_cast<int>(mode)
+                << ", burst " << burst << ", every " << period / 1ms << " ms, +" << change;
+            EXPECT_LE(static_cast<double>(stream->moved) / 201'000, 1.02);
+          }
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ev::test

@@ -169,6 +169,50 @@ TEST(TokenBucket, ChangingTheModeOverAndOverGainsNothing) {
   }
 }
 
+// Within one tick, where the levels differ most.
+TEST(TokenBucket, ChangingTheModeBackAndForthRunsUpNoDebt) {
+  for (const auto& [one, other] : {std::pair{RefillMode::ticks, RefillMode::exact},
+                                   std::pair{RefillMode::exact, RefillMode::ticks},
+                                   std::pair{RefillMode::smooth, RefillMode::exact},
+                                   std::pair{RefillMode::ticks, RefillMode::smooth}}) {
+    TokenBucket bucket(limit(1000, 4000, 1s, one), t0);
+    const TimePoint now = t0 + 1500ms;
+    const std::int64_t before = bucket.available(now);
+    for (int i = 0; i < 10; i++) {
+      bucket.reconfigure(limit(1000, 4000, 1s, other), now);
+      bucket.reconfigure(limit(1000, 4000, 1s, one), now);
+      EXPECT_GE(bucket.available(now), before - 500) << static_cast<int>(one) << ' ' << i;
+      EXPECT_GE(bucket.reported(now), before - 500) << static_cast<int>(one) << ' ' << i;
+    }
+  }
+}
+
+TEST(TokenBucket, ChangingTheRateLosesNoFractions) {
+  for (const RefillMode mode : {RefillMode::smooth, RefillMode::exact}) {
+    TokenBucket bucket(limit(10, 20, 1s, mode), t0);
+    TimePoint now = t0;
+    std::uint64_t moved = 0;
+    for (std::uint64_t i = 1; i <= 2000; ++i) {
+      moved += drain(bucket, now, 50ms);
+      bucket.reconfigure(limit(10 + i % 2, 20 + i % 2, 1s, mode), now);
+    }
+    EXPECT_NEAR(static_cast<double>(moved), 1050, 15);
+  }
+}
+
+// What somebody waits for may be more than a short burst.
+TEST(TokenBucket, SettingALimitAgainTakesNothingFromWhoeverWaits) {
+  TokenBucket bucket(limit(200, 400, 10ms), t0);
+  bucket.take(200, t0);
+  bucket.begin_wait(t0);
+  for (Duration t = 3ms; t < 70ms; t += 3ms) bucket.reconfigure(limit(200, 400, 10ms), t0 + t);
+  EXPECT_GE(bucket.available(t0 + 70ms), 1000);
+  EXPECT_LE(bucket.reported(t0 + 70ms), 400);
+  bucket.end_wait(t0 + 70ms);
+  bucket.reconfigure(limit(200, 400, 10ms), t0 + 300ms);
+  EXPECT_LE(bucket.available(t0 + 300ms), 400);
+}
+
 // The bound of exact mode, for every interval of a run: it holds for all if it holds for those that
 // end with a move.
 TEST(TokenBucket, ExactNeverExceedsTheArrivalCurve) {
