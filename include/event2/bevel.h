@@ -131,9 +131,10 @@ typedef void (*bevel_pipe_cb)(struct bufferevent* a, struct bufferevent* b, int 
   was read can never be written, since whoever would take it has gone, the pipe ends with EPIPE; the
   end of a pair knows that its partner has gone if it was made with BEVEL_PAIR_EOF_ON_FREE.
 
+  @param a, b  the tops of two stacks
   @param done  called once when the pipe is over; may be NULL
-  @return -1 with EINVAL also for two ends of one pair or two layers of one stack, and with EALREADY
-  if one of them is in a pipe
+  @return -1 with EINVAL also for two ends of one pair, two layers of one stack, or one that carries a
+  filter or TLS stream, which has its callbacks; with EALREADY if one of them is in a pipe
  */
 EVENT2_EXPORT_SYMBOL
 int bevel_pipe(struct bufferevent* a, struct bufferevent* b, int flags, bevel_pipe_cb done,

@@ -84,11 +84,12 @@ struct bevel_compress_options {
  *
  * zstd takes the memory for its state from malloc(), not from event_set_mem_functions().
  *
- * @param underlying freed with the filter if BEV_OPT_CLOSE_ON_FREE is set
+ * @param underlying freed with the filter if BEV_OPT_CLOSE_ON_FREE is set; carries one filter or TLS
+ *   stream at a time
  * @param how may be NULL: the defaults; not needed after the call
  * @param options a combination of enum bufferevent_options
- * @return NULL with errno: EINVAL for options that make no sense, ENOMEM, ENOSYS if built without
- *   zstd
+ * @return NULL with errno: EINVAL for options that make no sense and for an underlying one that carries
+ *   another, ENOMEM, ENOSYS if built without zstd
  */
 EVENT2_EXPORT_SYMBOL struct bufferevent* bevel_filter_zstd_new(
     struct bufferevent* underlying, const struct bevel_compress_options* how, int options);

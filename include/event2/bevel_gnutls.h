@@ -50,10 +50,13 @@ EVENT2_EXPORT_SYMBOL struct bufferevent* bevel_gnutls_socket_new(struct event_ba
                                                                  int options);
 
 /**
- * Make a TLS stream over another bufferevent, whose callbacks the program must not change.
+ * Make a TLS stream over another bufferevent, whose callbacks the program must not change. If that
+ * fails, the other bufferevent and the session stay the caller's.
  *
  * @param base that of the other bufferevent, or NULL
- * @param underlying freed with the new one if BEV_OPT_CLOSE_ON_FREE is set, like the session
+ * @param underlying freed with the new one if BEV_OPT_CLOSE_ON_FREE is set, like the session.
+ *   It carries one filter or TLS stream at a time: until that one is freed, a second one is refused
+ *   with EINVAL
  */
 EVENT2_EXPORT_SYMBOL struct bufferevent* bevel_gnutls_filter_new(struct event_base* base,
                                                                  struct bufferevent* underlying,

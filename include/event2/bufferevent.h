@@ -350,8 +350,8 @@ typedef enum bufferevent_filter_result (*bufferevent_filter_cb)(struct evbuffer*
  * BEV_OPT_CLOSE_ON_FREE passes on what is there.
  *
  * @param underlying the other; freed with the filter if BEV_OPT_CLOSE_ON_FREE is set, else
- *   usable again afterwards. It carries one filter or TLS stream at a time; freed first, it serves
- *   that one until the end
+ *   usable again afterwards. It carries one filter or TLS stream at a time: until that one is freed, a
+ *   second one is refused with EINVAL. Freed first, it serves that one until the end
  * @param input_filter NULL passes data through unchanged
  * @param output_filter NULL passes data through unchanged
  * @param free_context called with ctx when the filter is gone, which may be after

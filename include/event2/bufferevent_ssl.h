@@ -68,10 +68,13 @@ EVENT2_EXPORT_SYMBOL struct bufferevent* bufferevent_openssl_socket_new(
     enum bufferevent_ssl_state state, int options);
 
 /**
- * Make a TLS stream over another bufferevent, whose callbacks the program must not change.
+ * Make a TLS stream over another bufferevent, whose callbacks the program must not change. If that
+ * fails, the other bufferevent and the SSL object stay the caller's.
  *
  * @param base that of the other bufferevent; NULL means just that
- * @param underlying freed with the new one if BEV_OPT_CLOSE_ON_FREE is set, like the SSL object
+ * @param underlying freed with the new one if BEV_OPT_CLOSE_ON_FREE is set, like the SSL object.
+ *   It carries one filter or TLS stream at a time: until that one is freed, a second one is refused
+ *   with EINVAL
  */
 EVENT2_EXPORT_SYMBOL struct bufferevent* bufferevent_openssl_filter_new(
     struct event_base* base, struct bufferevent* underlying, struct ssl_st* ssl,

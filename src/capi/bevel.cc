@@ -61,7 +61,8 @@ int bevel_pipe(bufferevent* a, bufferevent* b, int flags, bevel_pipe_cb done, vo
   const bool in_order = first.lock().comes_before(second.lock());
   return on_stream(in_order ? a : b, [&](Stream&) {
     const ev::Hold hold(in_order ? second : first);
-    if (are_ends_of_one_stream(first, second)) return errno = EINVAL, false;
+    const bool are_tops = first.may_carry() && second.may_carry();
+    if (!are_tops || are_ends_of_one_stream(first, second)) return errno = EINVAL, false;
     if (first.has_owner_of_callbacks() || second.has_owner_of_callbacks()) {
       return errno = EALREADY, false;
     }

@@ -487,6 +487,7 @@ class FilterStream final : public TimerStream {
 bufferevent* new_filter(Stream& underlying, const FilterFunctions& functions, int options) {
   shared_lock(underlying, options);  // first: Hold gives back the lock that it took
   Hold hold(underlying);
+  if (!underlying.may_carry()) return errno = EINVAL, nullptr;
   return new FilterStream(underlying, functions, options);
 }
 

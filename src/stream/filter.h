@@ -14,8 +14,8 @@ struct FilterFunctions {
   void* context = nullptr;
 };
 
-// Throws std::bad_alloc, and then the underlying stream is untouched and the context still the
-// caller's.
+// Null with EINVAL if the underlying stream carries another. Throws std::bad_alloc. Either way it is
+// untouched then and the context still the caller's.
 bufferevent* new_filter(Stream& underlying, const FilterFunctions& functions, int options);
 
 }  // namespace ev

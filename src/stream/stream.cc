@@ -120,7 +120,7 @@ void Stream::free_later_and_unlock() noexcept {
 }
 
 void Stream::stop_carrying() noexcept {
-  carries_another_ = false;
+  carries_another_ = carries_freed_ = false;
   if (rare() != nullptr) rare()->above = nullptr;
 }
 

@@ -207,7 +207,15 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   // Another stream is on top of us: should the program free us first, we go on until that one ends,
   // or gives us back.
   bool carries_another() const noexcept { return carries_another_; }
-  void carry_another() noexcept { carries_another_ = true; }
+  void carry_another() noexcept {
+    carries_another_ = true;
+    carries_freed_ = false;
+  }
+  // The program freed the one on top, which needs us for a moment more: the next one may come.
+  void carry_freed() noexcept { carries_freed_ = true; }
+  bool carries_freed() const noexcept { return carries_freed_; }
+  // Our callbacks belong to nobody above.
+  bool may_carry() const noexcept { return !carries_another_ || carries_freed_; }
   void stop_carrying() noexcept;
   bool free_is_due() const noexcept { return free_is_due_; }
   // For a stream above that fills our output, and cannot see by its size what it added: it may
@@ -381,6 +389,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   bool freed_ : 1 = false;
   bool ended_ : 1 = false;
   bool carries_another_ : 1 = false;
+  bool carries_freed_ : 1 = false;
   bool free_is_due_ : 1 = false;
   bool output_grew_ : 1 = false;
   bool read_callback_pending_ : 1 = false;

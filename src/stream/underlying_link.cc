@@ -5,7 +5,8 @@
 namespace ev {
 
 Lock shared_lock(Stream& lower, int upper_options) {
-  if (!lower.lock() && (upper_options & BEV_OPT_THREADSAFE) != 0) lower.become_threadsafe();
+  const bool wants_one = (upper_options & BEV_OPT_THREADSAFE) != 0 && lower.may_carry();
+  if (!lower.lock() && wants_one) lower.become_threadsafe();
   return Lock::borrow(lower.lock().handle());
 }
 
@@ -31,15 +32,23 @@ void UnderlyingLink::give_back() noexcept {
   if (lower_ == nullptr || is_given_back_) return;
   is_given_back_ = true;
   Stream& lower = *lower_;
-  lower.stop_carrying();
   lower.end_shutdown_of(upper_);
+  if (is_offered_ && !lower.carries_freed()) return;  // the next one has it
+  lower.stop_carrying();
   if (lower.free_is_due()) return free_lower();
   if (lower.cbarg == upper_) lower.set_callbacks(nullptr, nullptr, nullptr, nullptr);
   lower.resume_read(Suspend::filter);
 }
 
+void UnderlyingLink::offer() noexcept {
+  if (lower_ == nullptr) return;
+  is_offered_ = true;
+  lower_->carry_freed();
+}
+
 // With the lock, which is still held afterwards, as is our reference.
 void UnderlyingLink::free_lower() noexcept {
+  if (lower_->is_freed()) return;
   lower_->lock().lock();
   lower_->free_and_unlock();
 }

@@ -14,12 +14,14 @@ class UnderlyingLink {
   UnderlyingLink(const UnderlyingLink&) = delete;
   UnderlyingLink& operator=(const UnderlyingLink&) = delete;
 
-  // `upper` is the callbacks' argument and outlives the link. Enables both directions of the lower
-  // stream; its reading stays suspended until resume_reading().
+  // `lower` may carry another. `upper` is the callbacks' argument and outlives the link. Enables both
+  // directions of the lower stream; its reading stays suspended until resume_reading().
   void attach(Stream& lower, bufferevent_data_cb read, bufferevent_data_cb write,
               bufferevent_event_cb event, void* upper);
   // The lower stream is the program's again, although detach() is still to come.
   void give_back() noexcept;
+  // The same for an upper stream that still has something to say: the next one may come meanwhile.
+  void offer() noexcept;
   // Gives the lower stream back to the program, or frees it with us.
   void detach(bool frees_lower) noexcept;
 
@@ -36,10 +38,11 @@ class UnderlyingLink {
   Stream* lower_ = nullptr;
   void* upper_ = nullptr;
   bool is_given_back_ = false;
+  bool is_offered_ = false;
 };
 
 // The lower stream's lock for both, made now if the upper one shall be safe and the lower one has
-// none.
+// none. Not if it carries another, who would go on without.
 Lock shared_lock(Stream& lower, int upper_options);
 
 }  // namespace ev

@@ -17,6 +17,11 @@ constexpr unsigned largest_wire_read_shift = 17;  // 128 KiB
 TlsStream* TlsStream::make(const TlsSetup& setup) {
   Stream* lower = setup.underlying != nullptr ? &Stream::of(setup.underlying) : nullptr;
   const Lock lower_lock = lower != nullptr ? shared_lock(*lower, setup.options) : Lock();
+  std::optional<Hold> hold;
+  if (lower != nullptr) {
+    hold.emplace(*lower);
+    if (!lower->may_carry()) return errno = EINVAL, nullptr;
+  }
   std::unique_ptr<TlsStream, void (*)(TlsStream*)> stream(
       new TlsStream(setup, lower != nullptr ? -1 : setup.fd), [](TlsStream* made) {
         made->abandon();
@@ -26,7 +31,6 @@ TlsStream* TlsStream::make(const TlsSetup& setup) {
   if (!setup.engine->attach(*stream, setup.state)) throw std::bad_alloc();
   stream->engine_.reset(setup.engine);
   if (lower != nullptr) {
-    Hold hold(*lower);
     lower->reserve_extras();  // so that wait_for_room() lacks no memory
     stream->link_.attach(*lower, lower_read, lower_write, lower_event, stream.get());
   }
@@ -72,7 +76,8 @@ void TlsStream::give_back() noexcept {
     }
   }
   ended_ = true;
-  if (in_engine_) return;  // it goes on for a moment, and our destructor does the rest
+  if (in_engine_)
+    return link_.offer();  // it goes on for a moment, and our destructor does the rest
   link_.give_back();
   engine_->detach(false);
 }

@@ -28,7 +28,8 @@ namespace ev {
 
 class TlsStream final : public FdStream, private TlsWire {
  public:
-  // Takes the engine only when it succeeds. Throws std::bad_alloc.
+  // Takes the engine only when it succeeds. Null with EINVAL if the underlying stream carries another.
+  // Throws std::bad_alloc.
   static TlsStream* make(const TlsSetup& setup);
 
   TlsEngine& engine() noexcept { return *engine_; }

@@ -18,7 +18,8 @@ void TlsStream::wait_as_needed() {
     loop().remove_noblock(ev_read);
     loop().remove_noblock(ev_write);
     loop().remove_noblock(wake_);
-    if (link_) link_.lower().suspend_read(Suspend::filter);
+    // Unless it is the program's again.
+    if (link_ && !is_freed()) link_.lower().suspend_read(Suspend::filter);
     return;
   }
   const bool may_read = !shaking_hands_ && !parked_ && wants_read() && !read_ended_;

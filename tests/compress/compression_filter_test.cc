@@ -376,7 +376,8 @@ TEST_P(CompressionFilterTest, RefusesWhatMakesNoSense) {
   EXPECT_EQ(GetParam().make(nullptr, nullptr, 0), nullptr);
   // And nothing was taken.
   near.own(GetParam().make(below[0], nullptr, BEV_OPT_CLOSE_ON_FREE));
-  EXPECT_NE(near.bev(), nullptr);
+  ASSERT_NE(near.bev(), nullptr);
+  EXPECT_TRUE(refused(0, 0, format));  // a second one
   bufferevent_free(below[1]);
 }
 

@@ -1,4 +1,5 @@
 /* Logging, fatal errors, debug mode, own memory functions, the end of the library. */
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
@@ -104,6 +105,34 @@ static void warns_about_unlocked_callbacks(void) {
   base = event_base_new();
   SEE_NULL(bufferevent_socket_new(base, -1, BEV_OPT_UNLOCK_CALLBACKS));
   see_log("unlocked but not deferred");
+  event_base_free(base);
+}
+
+static void free_context(void* context) { obs("context \"%s\" freed", (const char*)context); }
+
+static struct bufferevent* filter_on(struct bufferevent* below, char* name) {
+  return bufferevent_filter_new(below, NULL, NULL, 0, free_context, name);
+}
+
+static void second_filter_on_one_stream(void) {
+  struct bufferevent *pair[2], *first, *next;
+  base = event_base_new();
+  SEE(bufferevent_pair_new(base, 0, pair));
+  first = filter_on(pair[0], "first");
+  errno = 0;
+  SEE_NULL(filter_on(pair[0], "second"));
+  SEE_STR(errno_name(errno));
+  bufferevent_enable(first, EV_READ);
+  bufferevent_write(pair[1], "abc", 3);
+  event_base_loop(base, EVLOOP_NONBLOCK);
+  SEE_BUF(bufferevent_get_input(first));
+  bufferevent_free(first);
+  next = filter_on(pair[0], "next");
+  SEE_NULL(next);
+  bufferevent_free(next);
+  bufferevent_free(pair[0]);
+  bufferevent_free(pair[1]);
+  event_base_loop(base, EVLOOP_NONBLOCK);
   event_base_free(base);
 }
 
@@ -339,25 +368,35 @@ static void event_without_base(void) {
   SEE_NULL(event_new(NULL, -1, 0, nothing, NULL));
 }
 
-const struct conf_case conf_cases[] = {CASE(severities_have_their_values),
-                                       CASE(quiet_when_used_well),
-                                       CASE(warns_about_misuse),
-                                       CASE(warns_about_bad_descriptor),
-                                       CASE(warns_about_nested_loop),
-                                       CASE(warns_when_no_method_is_left),
-                                       CASE(warns_about_unlocked_callbacks),
-                                       CASE(callback_can_be_taken_away),
-                                       CASE(debug_logging_is_off_or_on),
-                                       CASE(debug_mode_add_twice_initialized),
-                                       CASE(debug_mode_uninitialized_event),
-                                       CASE(debug_mode_accepts_good_use),
-                                       CASE(debug_mode_twice_is_fatal),
-                                       CASE(debug_mode_after_the_first_event_is_fatal),
-                                       CASE(debug_mode_blocking_socket),
-                                       CASE(no_fatal_callback_means_death),
-                                       CASE(all_memory_comes_back),
-                                       CASE(all_memory_comes_back_with_threads),
-                                       CASE(all_memory_comes_back_in_debug_mode),
-                                       CASE(without_memory),
-                                       CASE(event_without_base),
-                                       CASES_END};
+const struct conf_case conf_cases[] = {
+    CASE(severities_have_their_values),
+    CASE(quiet_when_used_well),
+    CASE(warns_about_misuse),
+    CASE(warns_about_bad_descriptor),
+    CASE(warns_about_nested_loop),
+    CASE(warns_when_no_method_is_left),
+    CASE(warns_about_unlocked_callbacks),
+    EXCEPTION(second_filter_on_one_stream,
+              "better: stock accepts it, and the first one hears nothing any more",
+              "bufferevent_pair_new(base, 0, pair) = 0\n"
+              "filter_on(pair[0], \"second\") = NULL\n"
+              "errno_name(errno) = EINVAL\n"
+              "bufferevent_get_input(first) = \"abc\"\n"
+              "context \"first\" freed\n"
+              "next = not NULL\n"
+              "context \"next\" freed"),
+    CASE(callback_can_be_taken_away),
+    CASE(debug_logging_is_off_or_on),
+    CASE(debug_mode_add_twice_initialized),
+    CASE(debug_mode_uninitialized_event),
+    CASE(debug_mode_accepts_good_use),
+    CASE(debug_mode_twice_is_fatal),
+    CASE(debug_mode_after_the_first_event_is_fatal),
+    CASE(debug_mode_blocking_socket),
+    CASE(no_fatal_callback_means_death),
+    CASE(all_memory_comes_back),
+    CASE(all_memory_comes_back_with_threads),
+    CASE(all_memory_comes_back_in_debug_mode),
+    CASE(without_memory),
+    CASE(event_without_base),
+    CASES_END};

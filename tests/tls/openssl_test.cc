@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <functional>
 
 #include "tls/support/openssl_context.h"
 #include "tls/support/peer.h"
@@ -320,6 +321,56 @@ TEST_P(Parked, GivesTheStreamBelowBackWhenItIsFreedWhileOpenSslWorks) {
   ASSERT_EQ(::write(fd, "plain", 5), 5);
   EXPECT_TRUE(loop.run_until([&] { return below.received.ends_with("plain"); }));
   SSL_free(ssl);
+}
+
+// The same, with the next on the same stream at once.
+struct Successor {
+  bufferevent* first = nullptr;
+  std::function<void()> take_over;
+};
+int certificate_and_next(SSL*, void* arg) {
+  auto& successor = *static_cast<Successor*>(arg);
+  bufferevent_free(successor.first);
+  successor.take_over();
+  return 0;
+}
+
+TEST_P(Parked, MakesRoomForTheNextWhenItIsFreedWhileOpenSslWorks) {
+  for (const bool is_freed_below : {false, true}) {
+    Loop loop;
+    Peer client, next;
+    Successor successor;
+    bufferevent* pair[2];
+    ASSERT_EQ(bufferevent_pair_new(loop.base(), 0, pair), 0);
+    successor.take_over = [&] {
+      next.own(bufferevent_filter_new(pair[1], nullptr, nullptr, 0, nullptr, nullptr));
+      ASSERT_NE(next.bev(), nullptr);
+      next.enable(EV_READ | EV_WRITE);
+    };
+    const OpenSslContext context(Role::server, GetParam());
+    SSL_CTX_set_cert_cb(context.get(), certificate_and_next, &successor);
+    SSL* ssl = context.connection();
+    successor.first =
+        bufferevent_openssl_filter_new(loop.base(), pair[1], ssl, BUFFEREVENT_SSL_ACCEPTING, 0);
+    client.own(openssl().over(loop.base(), pair[0], openssl().connection(Role::client, GetParam()),
+                              BUFFEREVENT_SSL_CONNECTING, 0));
+    void* connection = openssl().connection_of(client.bev());
+    client.enable(EV_READ | EV_WRITE);
+    ASSERT_TRUE(loop.run_until([&] { return next.bev() != nullptr; }));
+    EXPECT_EQ(bufferevent_filter_new(pair[1], nullptr, nullptr, 0, nullptr, nullptr), nullptr);
+    if (is_freed_below) bufferevent_free(pair[1]);
+    client.free();
+    openssl().free_connection(connection);
+    client.own(pair[0]);
+    client.enable(EV_READ | EV_WRITE);
+    client.write("plain");
+    next.write("next");
+    EXPECT_TRUE(loop.run_until(
+        [&] { return next.received.ends_with("plain") && client.received.ends_with("next"); }));
+    next.free();
+    if (!is_freed_below) bufferevent_free(pair[1]);
+    SSL_free(ssl);
+  }
 }
 
 int certificate_with_another_descriptor(SSL* ssl, void* stream) {
