@@ -192,6 +192,8 @@ void Stream::resume_write(Suspend reason) {
   if (wants_write() && !output_.empty()) start(EV_WRITE);
 }
 
+bool Stream::set_base(Loop&) { return errno = EINVAL, false; }
+
 int Stream::flush(short, bufferevent_flush_mode) { return 0; }
 
 // --- rate limits ---

@@ -251,7 +251,7 @@ class Stream : public BufferObserver, public bufferevent, public Allocated {
   virtual int flush(short what, bufferevent_flush_mode mode);
   virtual int fd() const noexcept { return -1; }
   virtual bool set_fd(int) { return false; }
-  virtual bool set_base(Loop&) { return false; }
+  virtual bool set_base(Loop&);  // false, with errno: refused
   virtual bool set_priority(int) { return false; }
   virtual Stream* underlying() const noexcept { return nullptr; }
   // The bottom of the stack below and with this one.

@@ -205,6 +205,22 @@ TEST_F(Reuse, TakesItsOutputToAnotherLoop) {
   close(sockets.others);
 }
 
+TEST_F(Reuse, PairsAndFiltersStayOnTheirLoop) {
+  event_base* other = event_base_new();
+  bufferevent* pair[2];
+  ASSERT_EQ(bufferevent_pair_new(loop_, 0, pair), 0);
+  bufferevent* filter = bufferevent_filter_new(pair[0], nullptr, nullptr, 0, nullptr, nullptr);
+  for (bufferevent* bev : {pair[1], filter}) {
+    errno = 0;
+    EXPECT_EQ(bufferevent_base_set(other, bev), -1);
+    EXPECT_EQ(errno, EINVAL);
+    EXPECT_EQ(bufferevent_get_base(bev), loop_);
+  }
+  bufferevent_free(filter);
+  for (bufferevent* end : pair) bufferevent_free(end);
+  event_base_free(other);
+}
+
 TEST_F(Reuse, StaysOnItsLoopWhileItIsShutDown) {
   const Sockets sockets;
   make(sockets.ours);
