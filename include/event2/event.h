@@ -165,7 +165,7 @@ enum event_base_config_flag {
   EVENT_BASE_FLAG_IGNORE_ENV = 0x02,
   EVENT_BASE_FLAG_STARTUP_IOCP = 0x04,  /**< accepted without effect: it concerns Windows */
   EVENT_BASE_FLAG_NO_CACHE_TIME = 0x08, /**< read the clock when asked, not once per turn */
-  /** Accepted without effect: changes to one descriptor are merged before the wait anyhow. */
+  /** Accepted without effect: the kernel is told of each change at once, not before the wait. */
   EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST = 0x10,
   EVENT_BASE_FLAG_PRECISE_TIMER = 0x20 /**< ask for the finest clock the system has */
 };
