@@ -112,9 +112,11 @@ EVENT2_EXPORT_SYMBOL int bufferevent_ssl_renegotiate(struct bufferevent* bev);
 EVENT2_EXPORT_SYMBOL ev_uint64_t bufferevent_ssl_get_flags(struct bufferevent* bev);
 
 /**
- * Set flags besides those in force.
+ * Set flags besides those in force. Unknown ones beside known ones are ignored.
  *
- * @return the flags before; EV_UINT64_MAX for other kinds, or if none of the flags is known
+ * @param flags at least one known flag, so not 0
+ * @return the flags before; EV_UINT64_MAX, and nothing changed, for other kinds and for flags none of
+ *   which is known
  */
 EVENT2_EXPORT_SYMBOL ev_uint64_t bufferevent_ssl_set_flags(struct bufferevent* bev,
                                                            ev_uint64_t flags);

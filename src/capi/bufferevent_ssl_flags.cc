@@ -9,9 +9,9 @@ ev_uint64_t bufferevent_ssl_get_flags(bufferevent* bev) {
 }
 
 ev_uint64_t bufferevent_ssl_set_flags(bufferevent* bev, ev_uint64_t flags) {
-  return bevel_tls_change_flags(bev, flags, 0);
+  return flags == 0 ? EV_UINT64_MAX : bevel_tls_change_flags(bev, flags, 0);
 }
 
 ev_uint64_t bufferevent_ssl_clear_flags(bufferevent* bev, ev_uint64_t flags) {
-  return bevel_tls_change_flags(bev, 0, flags);
+  return flags == 0 ? EV_UINT64_MAX : bevel_tls_change_flags(bev, 0, flags);
 }

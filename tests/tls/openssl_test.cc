@@ -517,7 +517,12 @@ TEST(OpenSslStream, HasTheOldNamesOfTheFlag) {
   EXPECT_EQ(bufferevent_ssl_set_flags(bev, BUFFEREVENT_SSL_BATCH_WRITE), 1U);
   EXPECT_EQ(bufferevent_ssl_clear_flags(bev, BUFFEREVENT_SSL_DIRTY_SHUTDOWN), 3U);
   EXPECT_EQ(bufferevent_ssl_get_flags(bev), 2U);
-  EXPECT_EQ(bufferevent_ssl_set_flags(bev, 4), EV_UINT64_MAX);
+  EXPECT_EQ(bufferevent_ssl_set_flags(bev, 4 | BUFFEREVENT_SSL_DIRTY_SHUTDOWN), 2U);
+  for (const ev_uint64_t none_known : {0, 4}) {
+    EXPECT_EQ(bufferevent_ssl_set_flags(bev, none_known), EV_UINT64_MAX);
+    EXPECT_EQ(bufferevent_ssl_clear_flags(bev, none_known), EV_UINT64_MAX);
+  }
+  EXPECT_EQ(bufferevent_ssl_get_flags(bev), 3U);
   EXPECT_EQ(bufferevent_openssl_get_allow_dirty_shutdown(nullptr), -1);
   bufferevent_openssl_set_allow_dirty_shutdown(nullptr, 1);
 }
