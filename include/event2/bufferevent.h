@@ -402,8 +402,8 @@ struct bufferevent_rate_limit_group;
  *
  * @param read_rate bytes per tick, 1 to the burst
  * @param read_burst the most bytes at once
- * @param tick_len 1 millisecond or longer, in whole milliseconds, at most INT_MAX of them; NULL means
- *   one second
+ * @param tick_len 1 millisecond or longer, in whole milliseconds; tv_sec at most INT_MAX / 1000; NULL
+ *   means one second
  */
 EVENT2_EXPORT_SYMBOL struct ev_token_bucket_cfg* ev_token_bucket_cfg_new(
     size_t read_rate, size_t read_burst, size_t write_rate, size_t write_burst,

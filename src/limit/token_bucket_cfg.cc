@@ -12,6 +12,8 @@ constexpr std::uint32_t common_timeout_mask = 0xf0000000;
 constexpr std::uint32_t common_timeout_mark = 0x50000000;
 constexpr std::uint32_t microseconds_mask = 0x000fffff;
 
+constexpr std::int64_t most_seconds = INT_MAX / 1000;
+
 std::int64_t microseconds(const timeval& time) {
   const auto bits = static_cast<std::uint32_t>(time.tv_usec);
   if ((bits & common_timeout_mask) == common_timeout_mark) return bits & microseconds_mask;
@@ -20,9 +22,10 @@ std::int64_t microseconds(const timeval& time) {
 
 std::optional<ev::Duration> tick_length(const timeval* tick) {
   if (tick == nullptr) return std::chrono::seconds(1);
-  if (tick->tv_sec < 0 || tick->tv_sec > INT_MAX / 1000) return std::nullopt;
+  if (tick->tv_sec < 0 || tick->tv_sec > most_seconds) return std::nullopt;
   const std::int64_t milliseconds = std::int64_t{tick->tv_sec} * 1000 + microseconds(*tick) / 1000;
-  if (milliseconds < 1 || milliseconds > INT_MAX) return std::nullopt;
+  // Microseconds of a million and more are no way around it.
+  if (milliseconds < 1 || milliseconds >= (most_seconds + 1) * 1000) return std::nullopt;
   return std::chrono::milliseconds(milliseconds);
 }
 

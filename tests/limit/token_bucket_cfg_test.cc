@@ -59,6 +59,10 @@ TEST(TokenBucketCfg, TicksAreWholeMilliseconds) {
 
 TEST(TokenBucketCfg, TicksHaveALargestLength) {
   EXPECT_TRUE(with_tick({INT_MAX / 1000, 0}));
+  EXPECT_EQ(with_tick({INT_MAX / 1000, 999'999})->limit(Direction::read).rate.tick,
+            Duration(2'147'483'999ms));
+  EXPECT_FALSE(with_tick({INT_MAX / 1000, 1'000'000}));
+  EXPECT_FALSE(with_tick({0, 1'000'000L * (INT_MAX / 1000 + 1)}));
   EXPECT_FALSE(with_tick({INT_MAX / 1000 + 1, 0}));
   EXPECT_FALSE(with_tick({-1, 0}));
   EXPECT_FALSE(with_tick({-1, 999'999}));
