@@ -80,8 +80,8 @@ enum bufferevent_options {
   /** Free what lies underneath with the bufferevent: the socket, the other stream, the SSL object.
    */
   BEV_OPT_CLOSE_ON_FREE = 1 << 0,
-  /** Give it a lock. Sockets and pairs are refused before threads are enabled; a filter, which has
-   * the lock of what lies underneath, does without. */
+  /** Give it a lock. Before threads are enabled (event2/thread.h), sockets and pairs are refused; a
+   * filter, which has the lock of what lies underneath, and a TLS stream of any kind do without. */
   BEV_OPT_THREADSAFE = 1 << 1,
   BEV_OPT_DEFER_CALLBACKS = 1 << 2, /**< call callbacks later in the loop, never nested */
   BEV_OPT_UNLOCK_CALLBACKS = 1 << 3 /**< without its lock; requires BEV_OPT_DEFER_CALLBACKS */
