@@ -49,11 +49,12 @@ typedef void (*bevel_shutdown_cb)(struct bufferevent* bev, enum bevel_shutdown_o
   dropped, together with what is in the input already. Writing is enabled by it. Nothing is freed.
   bufferevent_free() in the middle ends everything at once, without the callback. A descriptor that
   is set in the middle (bufferevent_setfd(), also -1 and the same) ends it with
-  BEVEL_SHUTDOWN_ERROR: it was for the old connection. What has not left waits in the output for the
-  new one, which is not shut down. When it is over, the other direction may be shut down by another
-  call. Writing behind a clean end is an error of the connection (BEV_EVENT_ERROR|BEV_EVENT_WRITING),
-  except for a pair, also under filters: it has nothing that could refuse, and the partner gets the
-  bytes behind its BEV_EVENT_EOF.
+  BEVEL_SHUTDOWN_ERROR: it was for the old connection; one that is refused, as by a session of GnuTLS
+  that was used, changes nothing. What has not left waits in the output for the new one, which is not
+  shut down. When it is over, the other direction may be shut down by another call. Writing behind a
+  clean end is an error of the connection (BEV_EVENT_ERROR|BEV_EVENT_WRITING), except for a pair,
+  also under filters: it has nothing that could refuse, and the partner gets the bytes behind its
+  BEV_EVENT_EOF.
 
   @param bev      the top of the stack
   @param how      EV_WRITE: only our direction ends (half close), and it is over when the end has

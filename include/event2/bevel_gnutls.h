@@ -12,8 +12,10 @@
  * companions work on these too, and of event2/bevel.h bevel_tls_key_update() and
  * bevel_tls_resume().
  *
- * A session serves one connection. After the first bytes have passed, bufferevent_setfd() with
- * another socket fails; make a new session and a new bufferevent.
+ * A session serves one connection. After the first bytes have passed, bufferevent_setfd() with any
+ * socket, the same one too, is refused with EINVAL and changes nothing, not even a bevel_shutdown()
+ * that is on its way; make a new session and a new bufferevent. -1 ends the connection as ever, and a
+ * stream that began with BUFFEREVENT_SSL_OPEN goes on over the new socket.
  *
  * The session is used inside the loop and inside the functions of the bufferevent, under its lock.
  * A program that uses it elsewhere must hold the lock, by bufferevent_lock(). Its transport pointer

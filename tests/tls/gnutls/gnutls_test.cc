@@ -6,6 +6,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cerrno>
+
+#include "support/shutdown_outcome.h"
 #include "tls/support/gnutls_library.h"
 #include "tls/support/peer.h"
 
@@ -64,6 +67,42 @@ TEST(GnuTlsStream, TakesTheDescriptorOfTheSession) {
   bufferevent_free(bev);
   loop.turn();
   ::close(sockets[1]);
+}
+
+// Its session could not serve the new one, and the old one is not given up for nothing.
+TEST(GnuTlsStream, GoesOnWithAShutdownWhenItRefusesADescriptor) {
+  for (const bool is_same : {false, true}) {
+    Conversation talk(gnutls(), gnutls(), Version::tls13);
+    ASSERT_TRUE(talk.connect());
+    test::ShutdownOutcome outcome;
+    ASSERT_EQ(bevel_shutdown(talk.client.bev(), EV_READ | EV_WRITE, nullptr,
+                             test::ShutdownOutcome::note, &outcome),
+              0);
+    int others[2];
+    make_sockets(others);
+    const int fd = is_same ? bufferevent_getfd(talk.client.bev()) : others[0];
+    errno = 0;
+    EXPECT_EQ(bufferevent_setfd(talk.client.bev(), fd), -1);
+    EXPECT_EQ(errno, EINVAL);
+    ASSERT_TRUE(talk.run_until(
+        [&] { return !talk.server.has(BEV_EVENT_ERROR) && talk.server.has(BEV_EVENT_EOF); }));
+    ASSERT_EQ(bevel_shutdown(talk.server.bev(), EV_WRITE, nullptr, nullptr, nullptr), 0);
+    ASSERT_TRUE(talk.run_until([&] { return outcome.calls == 1; }));
+    EXPECT_EQ(outcome.outcome, BEVEL_SHUTDOWN_CLEAN);
+    for (const int other : others) ::close(other);
+  }
+}
+
+TEST(GnuTlsStream, EndsAShutdownWhenItsDescriptorIsTaken) {
+  Conversation talk(gnutls(), gnutls(), Version::tls13);
+  ASSERT_TRUE(talk.connect());
+  test::ShutdownOutcome outcome;
+  ASSERT_EQ(bevel_shutdown(talk.client.bev(), EV_READ | EV_WRITE, nullptr,
+                           test::ShutdownOutcome::note, &outcome),
+            0);
+  EXPECT_EQ(bufferevent_replacefd(talk.client.bev(), -1), 0);
+  ASSERT_TRUE(talk.run_until([&] { return outcome.calls == 1; }));
+  EXPECT_EQ(outcome.outcome, BEVEL_SHUTDOWN_ERROR);
 }
 
 TEST(GnuTlsStream, RefusesNewHandshakesThatItDidNotAskFor) {
