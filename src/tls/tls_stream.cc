@@ -315,8 +315,11 @@ void TlsStream::lower_event(bufferevent*, short what, void* self) {
     if ((begins || ends) && !stream.pump(Moves::read)) return;
     if (begins || (what & BEV_EVENT_EOF) != 0) return;
     if (ends && stream.needs_no_goodbye()) return;
-    stream.ended_ |= ends;
-    if (ends) stream.wait_as_needed();
+    if (ends) {
+      stream.ended_ = true;
+      stream.disable(directions_of(what));
+      stream.wait_as_needed();
+    }
     errno = error;
     stream.raise_event(stream.is_allowed_reset(what, error) ? BEV_EVENT_EOF | BEV_EVENT_READING
                                                             : what);

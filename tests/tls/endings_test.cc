@@ -76,12 +76,16 @@ TEST_P(EndingsTest, TakesAResetBelowForAnEndIfAllowed) {
     peer.own(library.over(loop.base(), below, library.connection(Role::client, version),
                           BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE));
     if (is_allowed) bufferevent_ssl_set_flags(peer.bev(), BUFFEREVENT_SSL_DIRTY_SHUTDOWN);
+    short enabled = 0;
+    peer.on_event = [&](short) { enabled = bufferevent_get_enabled(peer.bev()); };
     peer.enable(EV_READ | EV_WRITE);
     loop.turns(3);
     ::close(sockets[1]);  // with the greeting unread
     ASSERT_TRUE(loop.run_until([&] { return !peer.events.empty(); }));
     loop.turns(5);
     EXPECT_EQ(peer.events, std::vector<short>{is_allowed ? ended_reading : failed_reading});
+    EXPECT_EQ(enabled, EV_WRITE);
+    EXPECT_EQ(bufferevent_get_enabled(peer.bev()), EV_WRITE);
     peer.free();
     peer.forget();
   }
