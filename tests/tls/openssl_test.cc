@@ -518,7 +518,7 @@ TEST(OpenSslStream, HasTheOldNamesOfTheFlag) {
   EXPECT_EQ(bufferevent_ssl_clear_flags(bev, BUFFEREVENT_SSL_DIRTY_SHUTDOWN), 3U);
   EXPECT_EQ(bufferevent_ssl_get_flags(bev), 2U);
   EXPECT_EQ(bufferevent_ssl_set_flags(bev, 4 | BUFFEREVENT_SSL_DIRTY_SHUTDOWN), 2U);
-  for (const ev_uint64_t none_known : {0, 4}) {
+  for (const ev_uint64_t none_known : {0U, 4U}) {
     EXPECT_EQ(bufferevent_ssl_set_flags(bev, none_known), EV_UINT64_MAX);
     EXPECT_EQ(bufferevent_ssl_clear_flags(bev, none_known), EV_UINT64_MAX);
   }
