@@ -92,9 +92,11 @@ void Stream::run_deferred(event_callback*, void* self) {
 }
 
 // The order is a promise: the connection is there before its bytes are, and its end comes after
-// them.
+// them. If bytes have come meanwhile that are to be told in the next run, so have events that came
+// meanwhile: another thread may go on while callbacks run without the lock.
 void Stream::run_pending_callbacks() {
   if (!call_pending_events(BEV_EVENT_CONNECTED)) return;
+  const short came_before = pending_events_;
   if (read_callback_pending_) {
     read_callback_pending_ = false;
     if (readcb != nullptr) call_data(readcb);
@@ -105,7 +107,8 @@ void Stream::run_pending_callbacks() {
     if (writecb != nullptr) call_data(writecb);
     if (freed_) return;
   }
-  call_pending_events(static_cast<short>(~BEV_EVENT_CONNECTED));
+  const short others = static_cast<short>(~BEV_EVENT_CONNECTED);
+  call_pending_events(read_callback_pending_ ? came_before : others);
 }
 
 // False when the program freed us meanwhile.

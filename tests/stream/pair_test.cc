@@ -277,6 +277,26 @@ TEST_F(TwoLoops, CarryMuchBothWaysAndEnd) {
   for (auto& worker : workers_) worker->end.free();
 }
 
+// While one end takes bytes, which makes room for the last ones, the loop of the other one goes on and
+// finds that all have left.
+TEST_F(TwoLoops, TellTheEndBehindBytesThatCameInTheReadCallback) {
+  End& reader = workers_[0]->end;
+  End& writer = workers_[1]->end;
+  bufferevent_setwatermark(reader.bev, EV_READ, 0, 4);
+  writer.write("abcdefgh");
+  ASSERT_EQ(bevel_shutdown(writer.bev, EV_WRITE, nullptr, nullptr, nullptr), 0);
+  std::string got_before_the_end;
+  reader.on_read = [&] {
+    event_base_loop(workers_[1]->loop, EVLOOP_NONBLOCK);
+    if (reader.got.size() == 8) workers_[0]->stop();
+  };
+  reader.on_event = [&](short) { got_before_the_end = reader.got; };
+  workers_[0]->run();
+  event_base_loop(workers_[0]->loop, EVLOOP_NONBLOCK);
+  EXPECT_EQ(got_before_the_end, "abcdefgh");
+  for (auto& worker : workers_) worker->end.free();
+}
+
 TEST_F(TwoLoops, HearThatThePartnerWasFreedInItsThread) {
   End& here = workers_[0]->end;
   End& there = workers_[1]->end;
