@@ -124,13 +124,13 @@ typedef void (*bevel_pipe_cb)(struct bufferevent* a, struct bufferevent* b, int 
   ways, by moving chains. A side that takes bytes slower than they come stops the other side's
   reading (at most 256 KiB wait in each input and output, or below a filter with a function what that
   makes of as much, on top of 128 KiB; a pair hands over in one piece what its partner has written),
-  and an end of one side is passed on as a half close. The
-  callbacks of both are taken, which the program must not set meanwhile and which are
-  NULL afterwards, and their marks for reading until the pipe is over; both directions of both are
-  enabled; limits of the output do not bind it. A timeout ends it with ETIMEDOUT. Free one of them to
-  end the pipe at once, without `done`: the other one is left as it is, without callbacks. If what
-  was read can never be written, since whoever would take it has gone, the pipe ends with EPIPE; the
-  end of a pair knows that its partner has gone if it was made with BEVEL_PAIR_EOF_ON_FREE.
+  and an end of one side is passed on as a half close. The callbacks of both are taken, which the
+  program must not set meanwhile and which are NULL afterwards, and their marks for reading until the
+  pipe is over; both directions of both are enabled; limits of the output do not bind it. A timeout
+  ends it with ETIMEDOUT. Free one of them to end the pipe at once, without `done`: the other one is
+  left as it is, without callbacks. If what was read can never be written, since whoever would take it
+  has gone, the pipe ends with EPIPE; the end of a pair knows that its partner has gone if it was made
+  with BEVEL_PAIR_EOF_ON_FREE.
 
   @param a, b  the tops of two stacks
   @param done  called once when the pipe is over; may be NULL
